@@ -1,0 +1,200 @@
+/**
+ * What a running daemon can be asked: the contract between the control server (and with it the CLI, the hooks and the
+ * pages) and the daemon behind it. The field names are those of the CLI's --json. Bytes are integers, times seconds.
+ */
+
+export interface PublishReport {
+  name: string
+  root: string
+  sequence: number
+  format: string
+  cutter: string
+  imageBytes: number
+  zeroBytes: number
+  blocks: number
+  tableBytes: number
+  seconds: number
+}
+
+export interface ImageRow {
+  name: string
+  root: string
+  imageBytes: number
+  zeroBytes: number
+  /** complete, partial (being fetched), or absent (known from a record, not on this node) */
+  state: 'complete' | 'partial' | 'absent'
+  pinned: boolean
+  /** of the mesh: who signed the record, its sequence and its time (ISO 8601) */
+  builder?: string
+  sequence?: number
+  time?: string
+}
+
+export interface PlanReport {
+  name: string
+  root: string
+  imageBytes: number
+  zeroBytes: number
+  hotBytes: number
+  coldBytes: number
+  /** Table bytes that had to be fetched for the plan, or would be for the image. */
+  tableBytes: number
+  /** Peers known to hold the image or part of it. */
+  holders: number
+  fits: boolean
+  /** Roots of images that would be evicted to make room. */
+  evicts: string[]
+}
+
+export interface PeerShare {
+  peer: string
+  /** builder: signed the record; swarm: holds the image; hook: holds blocks of it in another image */
+  role: 'builder' | 'swarm' | 'hook'
+  blocks: number
+  /** Wire bytes received from the peer for this fetch. */
+  bytes: number
+}
+
+export interface FetchReport {
+  name: string
+  root: string
+  imageBytes: number
+  zeroBytes: number
+  hotBytes: number
+  coldBytes: number
+  tableBytes: number
+  wireBytes: number
+  resumedBytes: number
+  seconds: number
+  /** Image bytes a second. */
+  virtualSpeed: number
+  fractionTransferred: number
+  path: string
+  output?: string
+  peers: PeerShare[]
+}
+
+export type FetchPhase = 'record' | 'table' | 'resume' | 'hot' | 'cold' | 'finish' | 'place' | 'done'
+
+/** Streamed while a fetch runs. */
+export interface FetchProgress {
+  phase: FetchPhase
+  name: string
+  imageBytes: number
+  /** Image bytes that are in place (zero, hot and cold ones). */
+  doneBytes: number
+  hotBytes: number
+  coldBytes: number
+  wireBytes: number
+  peers: number
+  seconds: number
+}
+
+export interface PublishProgress {
+  phase: 'cut' | 'import' | 'sign' | 'done'
+  doneBytes: number
+  imageBytes: number
+}
+
+export interface CheckProgress {
+  phase: 'verify' | 'repair'
+  name: string
+  doneBytes: number
+  imageBytes: number
+}
+
+export interface VerifyReport {
+  checkedBytes: number
+  badBlocks: number
+  images: { name: string; root: string; checkedBytes: number; badBlocks: number }[]
+}
+export interface RepairReport extends VerifyReport {
+  repairedBlocks: number
+}
+
+export interface TransferRow {
+  name: string
+  root: string
+  phase: FetchPhase
+  doneBytes: number
+  imageBytes: number
+  wireBytes: number
+  peers: number
+  seconds: number
+}
+
+export interface StatusReport {
+  version: string
+  peer: string
+  addresses: string[]
+  home: string
+  uptimeSeconds: number
+  connections: number
+  dht: { mode: string; peers: number; advertisedKeys: number; providerRecords: number }
+  images: { complete: number; partial: number }
+  transfers: TransferRow[]
+  /** Names that prefetch waits for. */
+  wants: string[]
+  served: { bytes: number; blocks: number; refused: number }
+  store: {
+    imageBytes: number
+    indexBytes: number
+    quotaBytes: number | null
+    freeBytes: number
+    floorBytes: number
+    indexedBlocks: number
+  }
+  memory: { rssBytes: number; heapBytes: number }
+  trust: string[]
+}
+
+export interface PeerRow {
+  peer: string
+  addresses: string[]
+  direction: 'in' | 'out'
+  /** Seconds since the connection opened. */
+  connectedSeconds: number
+  /** Round-trip time in seconds, if measured. */
+  rttSeconds?: number
+  receivedBytes: number
+  sentBytes: number
+  agent?: string
+}
+
+/** What the daemon does; one method a command. All reject with HotblockError. */
+export interface NodeApi {
+  publish(
+    file: string,
+    name: string,
+    options: PublishOptions,
+    progress: (p: PublishProgress) => void,
+  ): Promise<PublishReport>
+  images(options: { mesh: boolean }): Promise<ImageRow[]>
+  plan(name: string): Promise<PlanReport>
+  /** `signal` aborts waiting and the fetch, if nobody else waits for it. */
+  fetch(
+    name: string,
+    options: { output?: string | undefined; timeoutSeconds?: number | undefined },
+    progress: (p: FetchProgress) => void,
+    signal: AbortSignal,
+  ): Promise<FetchReport>
+  /** Remembers the names (also over restarts) until they are here. Returns at once. */
+  prefetch(names: string[]): Promise<{ accepted: string[] }>
+  status(): Promise<StatusReport>
+  peers(): Promise<PeerRow[]>
+  verify(name: string | undefined, progress: (p: CheckProgress) => void): Promise<VerifyReport>
+  repair(name: string | undefined, progress: (p: CheckProgress) => void): Promise<RepairReport>
+  pin(name: string, pinned: boolean): Promise<ImageRow>
+  remove(name: string): Promise<{ name: string; freedBytes: number }>
+  gc(): Promise<{ freedBytes: number }>
+  /** Prometheus text. */
+  metrics(): Promise<string>
+  stop(): Promise<void>
+}
+
+export interface PublishOptions {
+  /** 'auto', or 'fixed:BYTES' */
+  cut: string
+  /** Longest block of file data, bytes. */
+  blockBytes?: number | undefined
+}

@@ -1,0 +1,122 @@
+/**
+ * Every failure that hotblock reports, in one place.
+ *
+ * A failure has a stable code (scripts and tests compare it), an exit status for the command line, an HTTP status for
+ * the control API, one line that says what happened and one that says what the user can do. The README's table of
+ * codes is checked against this catalogue by a test.
+ */
+
+/** What is fixed about one kind of failure. */
+export interface Failure {
+  /** Exit status of the command line; failures that call for the same reaction share one. */
+  readonly exit: number
+  /** Status of the control API's answer. */
+  readonly http: number
+  /** What the user can do. One sentence. */
+  readonly hint: string
+}
+
+export const FAILURES = {
+  INTERNAL: { exit: 1, http: 500, hint: 'This is a defect of hotblock; please report it with the log.' },
+  USAGE: { exit: 2, http: 400, hint: 'See hotblock --help, or the help of the command.' },
+  BAD_NAME: {
+    exit: 2,
+    http: 400,
+    hint: 'A name has 1 to 128 letters, digits, dots, dashes, underscores or plus signs, and begins with a letter or digit.',
+  },
+  BAD_CONFIG: { exit: 2, http: 400, hint: 'Correct the setting that is named.' },
+  NO_DAEMON: { exit: 3, http: 503, hint: 'Start it with: hotblock daemon --home DIR' },
+  DAEMON_RUNNING: { exit: 3, http: 409, hint: 'One home serves one daemon; stop it, or give another --home.' },
+  NOT_FOUND: { exit: 4, http: 404, hint: 'hotblock images --mesh lists what trusted builders have published.' },
+  NO_SUCH_FILE: { exit: 4, http: 404, hint: 'Check the path.' },
+  BAD_FILE: { exit: 5, http: 400, hint: 'Give a readable, regular, non-empty file.' },
+  EXISTS: { exit: 5, http: 409, hint: 'Choose another path, or remove the file first.' },
+  NO_SPACE: { exit: 6, http: 507, hint: 'Free space with hotblock gc or rm, raise --quota, or unpin images.' },
+  NO_PEERS: { exit: 7, http: 504, hint: 'Check --bootstrap, and with hotblock peers that the node has connections.' },
+  STALLED: { exit: 7, http: 504, hint: 'No peer delivered the rest in time; fetch again, it goes on from there.' },
+  TIMEOUT: { exit: 7, http: 504, hint: 'It goes on in the daemon; ask again, or allow more time.' },
+  BAD_RECORD: {
+    exit: 8,
+    http: 422,
+    hint: 'The record was not signed by the builder that it names; nothing was stored.',
+  },
+  UNTRUSTED: { exit: 8, http: 403, hint: 'Trust the builder with --trust PEER if it is yours.' },
+  STALE_RECORD: { exit: 8, http: 409, hint: 'A newer record of that name is known and stays in force.' },
+  BAD_TABLE: { exit: 8, http: 422, hint: 'The table is not what its root says; the peer that sent it was dropped.' },
+  BAD_BLOCK: { exit: 8, http: 422, hint: 'The block is not what its hash says; the peer that sent it was dropped.' },
+  BAD_MESSAGE: { exit: 8, http: 422, hint: 'A peer broke the protocol; it was dropped.' },
+  LISTEN: { exit: 9, http: 500, hint: 'Choose another address with --listen, or stop what holds the port.' },
+  HOME_TOO_NEW: { exit: 10, http: 500, hint: 'Use the hotblock version that wrote the home, or another --home.' },
+  BAD_HOME: {
+    exit: 10,
+    http: 500,
+    hint: 'Give a directory that this user can write, with the files that hotblock made.',
+  },
+  DAMAGED: { exit: 11, http: 500, hint: 'Fetch the broken blocks from the mesh with: hotblock repair' },
+  CANCELLED: { exit: 12, http: 409, hint: 'It was stopped on request; a later fetch goes on from there.' },
+} as const satisfies Record<string, Failure>
+
+export type FailureCode = keyof typeof FAILURES
+
+/** Plain values that go with a failure: the path, the peer, the field. */
+export type FailureData = Record<string, string | number | boolean | null | undefined>
+
+/** A failure that a user or a peer caused or can mend; anything else that is thrown is INTERNAL. */
+export class HotblockError extends Error {
+  readonly code: FailureCode
+  readonly data: FailureData
+
+  /**
+   * @param code one of FAILURES
+   * @param message one line that says what happened, naming the thing that it happened to
+   * @param data plain values for machines
+   * @param cause what was caught, if anything
+   */
+  constructor(code: FailureCode, message: string, data: FailureData = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'HotblockError'
+    this.code = code
+    this.data = data
+  }
+
+  get hint(): string {
+    return FAILURES[this.code].hint
+  }
+
+  get exit(): number {
+    return FAILURES[this.code].exit
+  }
+
+  get http(): number {
+    return FAILURES[this.code].http
+  }
+
+  toJSON(): { code: FailureCode; message: string; hint: string; data: FailureData } {
+    return { code: this.code, message: this.message, hint: this.hint, data: this.data }
+  }
+}
+
+/** Anything thrown, as a HotblockError: full disks and missing files keep their meaning, the rest is INTERNAL. */
+export function asHotblockError(thrown: unknown): HotblockError {
+  if (thrown instanceof HotblockError) return thrown
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+  const { code, path } = error as NodeJS.ErrnoException
+  const data = path === undefined ? {} : { path }
+  const of = path === undefined ? '' : `: ${path}`
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return new HotblockError('NO_SPACE', `the disk is full${of}`, data, error)
+    case 'ENOENT':
+      return new HotblockError('NO_SUCH_FILE', `no such file${of}`, data, error)
+    case 'EISDIR':
+      return new HotblockError('BAD_FILE', `is a directory${of}`, data, error)
+    case 'EACCES':
+    case 'EPERM':
+      return new HotblockError('BAD_FILE', `permission denied${of}`, data, error)
+    case 'EROFS':
+      return new HotblockError('BAD_FILE', `the file system is read-only${of}`, data, error)
+    default:
+      return new HotblockError('INTERNAL', error.message.split('\n')[0] || 'unknown failure', data, error)
+  }
+}
