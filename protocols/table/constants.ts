@@ -17,7 +17,16 @@ export const SEGMENT_ENTRIES_MIN = 32
 export const SEGMENT_ENTRIES_MAX = 512
 
 export const IMAGE_BYTES_MAX = 64 * 1024 ** 4
-export const SEGMENTS_MAX = 1_000_000
+export const SEGMENTS_MAX = 200_000
 export const SEGMENT_BYTES_MAX = 64 * 1024
-/** The largest root that is accepted: a million segments at 45 bytes. */
-export const ROOT_BYTES_MAX = 48 * 1024 * 1024
+/** The largest root that is accepted: some 180,000 segments, or 1.5 TB of 64 KiB blocks. It fits in one message. */
+export const ROOT_BYTES_MAX = 8 * 1024 * 1024
+/** Rows of one table in memory, at 45 bytes each. */
+export const TABLE_ENTRIES_MAX = 64 * 1024 * 1024
+/** A root's note on how the image was cut is at most this many printable ASCII characters. */
+export const CUTTER_CHARS_MAX = 64
+
+/** A block whose hash begins with this many zero bits is a hook: 1 block in 512. */
+export const HOOK_BITS = 9
+/** A hook is advertised by this many first bytes of its hash. */
+export const HOOK_KEY_BYTES = 12

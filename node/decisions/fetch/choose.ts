@@ -1,0 +1,116 @@
+import { getBit, newBits, setBit } from '../../../protocols/bits.ts'
+import type { Random } from '../../../protocols/ports.ts'
+import type { Demand } from './demand.ts'
+import { CLAIM_MS, SAMPLE_SEGMENTS, SCAN_SEGMENTS_MAX } from './limits.ts'
+import type { PeerState } from './peer.ts'
+
+/** How many of the known peers, the builder apart, hold what: the less, the sooner it is asked for. */
+export class Scarcity {
+  /** Per segment: peers that hold it whole. */
+  readonly holders: Uint16Array
+  /** Per item: peers that hold it in another image. */
+  readonly hookHolders: Uint8Array
+  /** Per segment: when a peer last said that it is getting it, milliseconds. */
+  readonly claimedAt: Float64Array
+
+  constructor(segments: number, items: number) {
+    this.holders = new Uint16Array(segments)
+    this.hookHolders = new Uint8Array(items)
+    this.claimedAt = new Float64Array(segments).fill(Number.NEGATIVE_INFINITY)
+  }
+
+  /** A peer opened that holds the whole image, or such a peer went. */
+  countAll(peer: PeerState, by: 1 | -1): void {
+    if (!peer.all || peer.role === 'builder') return
+    for (let segment = 0; segment < this.holders.length; segment++) this.holders[segment]! += by
+  }
+
+  /** A peer has come to hold some segments and to fetch others. Numbers beyond the image are passed over. */
+  note(peer: PeerState, now: number, held: Iterable<number>, getting: Iterable<number>): void {
+    const counts = peer.role !== 'builder' && !peer.all
+    for (const segment of held) {
+      if (segment >= this.holders.length) continue
+      peer.held ??= newBits(this.holders.length)
+      if (getBit(peer.held, segment)) continue
+      setBit(peer.held, segment)
+      if (counts) this.holders[segment]!++
+    }
+    for (const segment of getting) if (segment < this.claimedAt.length) this.claimedAt[segment] = now
+  }
+
+  /** A peer answered which items it holds in other images, or such an answer is void. */
+  countItems(bits: Uint8Array | undefined, by: 1 | -1): void {
+    if (bits === undefined) return
+    for (let item = 0; item < this.hookHolders.length; item++) {
+      const count = this.hookHolders[item]! + by
+      if (getBit(bits, item) && count >= 0 && count <= 255) this.hookHolders[item] = count
+    }
+  }
+
+  forget(peer: PeerState): void {
+    this.countAll(peer, -1)
+    this.countItems(peer.items, -1)
+    if (peer.held === undefined || peer.all || peer.role === 'builder') return
+    for (let segment = 0; segment < this.holders.length; segment++) {
+      if (getBit(peer.held, segment)) this.holders[segment]!--
+    }
+  }
+}
+
+/** Other peers first, in random order; the builder last, for what they leave over. */
+export function choosePeerOrder(peers: Iterable<PeerState>, random: Random): PeerState[] {
+  return [...peers]
+    .map((peer) => ({ peer, key: peer.role === 'builder' ? 1 : random() }))
+    .sort((a, b) => a.key - b.key)
+    .map(({ peer }) => peer)
+}
+
+/**
+ * The segment to ask a peer for: of a random sample of those with wanted blocks the one that the fewest others hold.
+ * @param spare the peer is a builder to be spared: only what nobody else holds or is getting
+ */
+export function chooseSegment(
+  demand: Demand,
+  peer: PeerState,
+  scarcity: Scarcity,
+  spare: boolean,
+  now: number,
+  random: Random,
+): number | undefined {
+  const count = demand.openCount
+  let best: number | undefined
+  let bestScore = Number.POSITIVE_INFINITY
+  const consider = (segment: number): void => {
+    if (!peer.mayHaveSegment(segment)) return
+    const claimed = now - scarcity.claimedAt[segment]! < CLAIM_MS
+    if (spare && (scarcity.holders[segment]! > 0 || claimed)) return
+    const score = scarcity.holders[segment]! + (claimed && peer.role === 'builder' ? 1 : 0)
+    if (score >= bestScore || !hasSome(demand, peer, scarcity, segment, spare)) return
+    best = segment
+    bestScore = score
+  }
+  if (count <= SAMPLE_SEGMENTS) {
+    const start = Math.floor(random() * count)
+    for (let i = 0; i < count; i++) consider(demand.openSegment((start + i) % count))
+    return best
+  }
+  for (let i = 0; i < SAMPLE_SEGMENTS; i++) consider(demand.openSegment(Math.floor(random() * count)))
+  if (best !== undefined) return best
+  // A peer that holds little of the image is easily missed by a sample: look further before letting it be idle.
+  const start = Math.floor(random() * count)
+  for (let i = 0; i < Math.min(count, SCAN_SEGMENTS_MAX) && best === undefined; i++) {
+    consider(demand.openSegment((start + i) % count))
+  }
+  return best
+}
+
+/** Is there a block in the segment that this peer may be asked for? */
+function hasSome(demand: Demand, peer: PeerState, scarcity: Scarcity, segment: number, spare: boolean): boolean {
+  const certain = peer.lacks.size === 0 && !spare && (peer.all || peer.items === undefined)
+  if (certain) return true
+  for (let item = demand.firstItem(segment); item < demand.firstItem(segment + 1); item++) {
+    if (!demand.isWanted(item) || !peer.hasItem(item, segment)) continue
+    if (!spare || scarcity.hookHolders[item] === 0) return true
+  }
+  return false
+}

@@ -1,0 +1,28 @@
+/** Numbers that the fetch decisions work with. */
+
+/** Bytes of blocks in one request, before compression: one frame. */
+export const REQUEST_BYTES_MAX = 1024 * 1024
+/** A request smaller than this goes on into the next segments: small frames compress badly and cost a round trip each. */
+export const REQUEST_BYTES_MIN = 256 * 1024
+export const REQUEST_BLOCKS_MAX = 1024
+/** What may be under way from one peer: at first, at most, and as time at the peer's measured rate. */
+export const WINDOW_BYTES_START = 2 * 1024 * 1024
+export const WINDOW_BYTES_MAX = 8 * 1024 * 1024
+export const WINDOW_SECONDS = 0.5
+export const PEER_REQUESTS_MAX = 16
+/** What may be under way from all peers together: bounds the memory of a fetch. */
+export const IN_FLIGHT_BYTES_MAX = 24 * 1024 * 1024
+/** Open segments looked at for each choice: the rarest of a random sample is nearly the rarest of all. */
+export const SAMPLE_SEGMENTS = 48
+export const SCAN_SEGMENTS_MAX = 4096
+/** Without a sign of life for so long, what a peer was asked for is asked from others too. */
+export const SILENT_HEDGE_MS = 900
+/** And after so long it is dropped. */
+export const SILENT_DROP_MS = 4_000
+/** At the end of a fetch a request is doubled when it is older than this, or twice the usual time of a request. */
+export const END_HEDGE_MS = 300
+/** While others deliver, the builder is asked only for what nobody else holds; this long without delivery ends that. */
+export const BUILDER_SPARE_MS = 500
+/** What another worker says it is getting is left to it for so long. */
+export const CLAIM_MS = 1_000
+export const SEEK_INTERVAL_MS = 1_000

@@ -1,0 +1,96 @@
+import { getBit } from '../../../protocols/bits.ts'
+import { WINDOW_BYTES_MAX, WINDOW_BYTES_START, WINDOW_SECONDS } from './limits.ts'
+
+/** builder: signed the image's record. swarm: holds or fetches the image. hook: holds some of its blocks in other images. */
+export type Role = 'builder' | 'swarm' | 'hook'
+
+export interface Request {
+  readonly id: number
+  readonly items: readonly number[]
+  readonly bytes: number
+  readonly at: number
+  /** What it holds was asked from others because the peer kept silent. */
+  hedged: boolean
+}
+
+/** What a fetch knows of one peer: what it holds, what it was asked for, how fast it delivers. */
+export class PeerState {
+  readonly id: string
+  readonly role: Role
+  /** Holds the whole image. */
+  all = false
+  /** Segments that it holds whole: a bit each. */
+  held: Uint8Array | undefined
+  /** Items that it holds in other images: a bit each. */
+  items: Uint8Array | undefined
+  /** Items that it said it does not have, whatever its bits say. */
+  readonly lacks = new Set<number>()
+  readonly requests = new Map<number, Request>()
+  inFlightBytes = 0
+  windowBytes = WINDOW_BYTES_START
+  /** Bytes of blocks a second, smoothed; 0 before the first delivery. */
+  rate = 0
+  /** Milliseconds from request to delivery, smoothed. */
+  latencyMs = 0
+  heardAt: number
+  deliveredAt = 0
+  busyUntil = 0
+
+  constructor(id: string, role: Role, now: number) {
+    this.id = id
+    this.role = role
+    this.heardAt = now
+  }
+
+  mayHaveSegment(segment: number): boolean {
+    if (this.all || this.items !== undefined) return true
+    return this.held !== undefined && getBit(this.held, segment)
+  }
+
+  hasItem(item: number, segment: number): boolean {
+    if (this.lacks.size > 0 && this.lacks.has(item)) return false
+    if (this.all) return true
+    if (this.held !== undefined && getBit(this.held, segment)) return true
+    return this.items !== undefined && getBit(this.items, item)
+  }
+
+  get spareBytes(): number {
+    return this.windowBytes - this.inFlightBytes
+  }
+
+  /** Without a sign of life since `since` although it owes something: how long, in milliseconds. */
+  silentMs(now: number): number {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const request of this.requests.values()) oldest = Math.min(oldest, request.at)
+    return oldest === Number.POSITIVE_INFINITY ? 0 : now - Math.max(oldest, this.heardAt)
+  }
+
+  sent(request: Request): void {
+    this.requests.set(request.id, request)
+    this.inFlightBytes += request.bytes
+  }
+
+  /** Takes a request off the books. */
+  settle(id: number): Request | undefined {
+    const request = this.requests.get(id)
+    if (request === undefined) return undefined
+    this.requests.delete(id)
+    this.inFlightBytes -= request.bytes
+    return request
+  }
+
+  /**
+   * A request came in full. The window follows the rate: enough under way to keep the peer busy for WINDOW_SECONDS,
+   * so that a fast peer is never idle and a slow one is not sat on by blocks that others could bring sooner.
+   */
+  delivered(request: Request, now: number): void {
+    const latency = now - request.at
+    this.latencyMs = this.latencyMs === 0 ? latency : this.latencyMs * 0.8 + latency * 0.2
+    const since = Math.max(now - Math.max(this.deliveredAt, request.at), 1)
+    const rate = (request.bytes / since) * 1000
+    this.rate = this.rate === 0 ? rate : this.rate * 0.8 + rate * 0.2
+    this.deliveredAt = now
+    const wanted = Math.max(WINDOW_BYTES_START, this.rate * WINDOW_SECONDS)
+    this.windowBytes = Math.min(WINDOW_BYTES_MAX, wanted, this.windowBytes + request.bytes)
+  }
+}

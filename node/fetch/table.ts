@@ -1,0 +1,91 @@
+import type { CID } from 'multiformats/cid'
+import { TABLE_PARTS_MAX } from '../../protocols/blocks/constants.ts'
+import { HotblockError } from '../../protocols/errors.ts'
+import { verifyBlob } from '../../protocols/table/assemble.ts'
+import { decodeRoot } from '../../protocols/table/root.ts'
+import type { Table } from '../../protocols/table/table.ts'
+import { inParallel } from './items.ts'
+import type { FetchDeps } from './ports.ts'
+import type { OpenPeer, Sessions } from './sessions.ts'
+
+/** Answers of one table request that are under way at a time. */
+const REQUESTS_MAX = 4
+/** How often a part is asked for, of whatever peers, before the fetch gives up on its table. */
+const TRIES_MAX = 12
+const PAUSE_MS = 100
+
+/**
+ * The table of an image: what the node lacks of it comes from the peers, verified against its CIDs before it is kept.
+ * @returns the table, and the bytes of it that were received
+ * @throws NO_PEERS if nobody has it, BAD_TABLE if its parts do not fit together
+ */
+export async function fetchTable(
+  deps: FetchDeps,
+  sessions: Sessions,
+  root: CID,
+  signal: AbortSignal,
+): Promise<{ table: Table; receivedBytes: number }> {
+  const { store } = deps
+  let receivedBytes = 0
+  const local = store.table(root)
+  if (local !== undefined) return { table: local, receivedBytes }
+
+  const parts = async (cids: readonly CID[]): Promise<void> => {
+    let lacking = [...cids]
+    for (let attempt = 0; lacking.length > 0; attempt++) {
+      signal.throwIfAborted()
+      const peer = choose(sessions.open, deps.random)
+      if (peer === undefined || attempt >= TRIES_MAX) {
+        throw new HotblockError('NO_PEERS', `no peer delivers the table of ${root}`)
+      }
+      const got = await ask(deps, sessions, peer, lacking)
+      for (const { bytes } of got) receivedBytes += bytes.byteLength
+      await store.putTableBytes(got)
+      const keys = new Set(got.map(({ cid }) => cid.toString()))
+      lacking = lacking.filter((cid) => !keys.has(cid.toString()))
+      if (got.length === 0) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
+  }
+
+  if (store.tableBytes(root) === undefined) await parts([root])
+  const head = decodeRoot(store.tableBytes(root)!)
+  const lacking = new Map<string, CID>()
+  for (const { cid } of head.segments) if (store.tableBytes(cid) === undefined) lacking.set(cid.toString(), cid)
+  const cids = [...lacking.values()]
+  const groups: CID[][] = []
+  for (let at = 0; at < cids.length; at += TABLE_PARTS_MAX) groups.push(cids.slice(at, at + TABLE_PARTS_MAX))
+  await inParallel(groups, REQUESTS_MAX, parts)
+  const table = store.table(root)
+  if (table === undefined) throw new HotblockError('BAD_TABLE', `the table of ${root} is not complete`)
+  return { table, receivedBytes }
+}
+
+/** Any peer that may have the table, at random; one that holds another image only as a last resort. */
+function choose(open: OpenPeer[], random: () => number): OpenPeer | undefined {
+  const likely = open.filter(({ role }) => role !== 'hook')
+  const from = likely.length > 0 ? likely : open
+  return from[Math.floor(random() * from.length)]
+}
+
+async function ask(
+  deps: FetchDeps,
+  sessions: Sessions,
+  peer: OpenPeer,
+  cids: readonly CID[],
+): Promise<{ cid: CID; bytes: Uint8Array }[]> {
+  const good: { cid: CID; bytes: Uint8Array }[] = []
+  try {
+    const answers = await peer.session.table(cids)
+    for (let i = 0; i < cids.length; i++) {
+      const bytes = answers[i]
+      if (bytes === undefined) continue
+      verifyBlob(cids[i]!, bytes)
+      good.push({ cid: cids[i]!, bytes: bytes.slice() })
+    }
+  } catch (error) {
+    const code = error instanceof HotblockError ? error.code : 'INTERNAL'
+    deps.log.warn({ peer: peer.peer, code, error: (error as Error).message }, 'the peer did not deliver the table')
+    sessions.drop(peer.peer, code === 'BAD_TABLE' || code === 'BAD_MESSAGE' ? code : undefined)
+  }
+  return good
+}

@@ -1,0 +1,201 @@
+import type { CID } from 'multiformats/cid'
+import { packBits } from '../../protocols/bits.ts'
+import type { PeerHint } from '../../protocols/blocks/messages.ts'
+import type { BlockSource, ImageHoldings, ServedFrame, ServeSession } from '../../protocols/blocks/server.ts'
+import { HotblockError } from '../../protocols/errors.ts'
+import type { Clock } from '../../protocols/ports.ts'
+import { HASH_BYTES } from '../../protocols/table/constants.ts'
+import { BUSY_MS, ServeMachine } from '../decisions/serve.ts'
+import type { Pool } from '../pool/jobs.ts'
+import type { Place, Store } from '../store/store.ts'
+import { FrameCache } from './frame-cache.ts'
+import { gather } from './gather.ts'
+import { Holdings } from './holdings.ts'
+import { Swarms } from './swarm.ts'
+
+/** zstd level of frames: 108 MB for 334 MB of cold blocks at 1 MiB a frame, where level 1 gives 118 MB. */
+export const FRAME_ZSTD_LEVEL = 3
+
+interface Waiting {
+  readonly hashes: Uint8Array
+  readonly lengths: Uint32Array
+  resolve(frame: ServedFrame): void
+  reject(error: Error): void
+}
+
+export interface ServeCounters {
+  bytes: number
+  blocks: number
+  refused: number
+}
+
+export interface BlockServerInit {
+  readonly store: Store
+  readonly pool: Pool
+  readonly clock: Clock
+  readonly random: () => number
+  readonly rateUpBytes?: number | undefined
+  /** What a peer's own addresses are, to tell others. */
+  readonly addressesOf: (peer: string) => string[]
+}
+
+/** Carries out the decisions of ServeMachine: looks blocks up in the index, has frames made, keeps the last ones. */
+export class BlockServer implements BlockSource {
+  readonly holdingsOf: Holdings
+  readonly swarms: Swarms
+  readonly frames = new FrameCache()
+  readonly counters: ServeCounters = { bytes: 0, blocks: 0, refused: 0 }
+  readonly #init: BlockServerInit
+  readonly #machine: ServeMachine
+  readonly #waiting = new Map<string, Map<number, Waiting>>()
+  #nextSession = 1
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(init: BlockServerInit) {
+    this.#init = init
+    this.#machine = new ServeMachine(init.rateUpBytes)
+    this.holdingsOf = new Holdings((root) => init.store.image(root)?.state === 'complete')
+    this.swarms = new Swarms(() => init.clock.now(), init.random)
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+  }
+
+  holdings(root: CID): ImageHoldings {
+    return this.holdingsOf.of(root)
+  }
+
+  tableBytes(cid: CID): Uint8Array | undefined {
+    return this.#init.store.tableBytes(cid)
+  }
+
+  hasPrefix(prefixes: Uint8Array): Uint8Array {
+    return this.#init.store.blocks.hasPrefix(prefixes)
+  }
+
+  joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void {
+    const addresses = this.#init.addressesOf(peer)
+    return this.swarms.joined(root, { id: peer, addresses }, tell)
+  }
+
+  heardOf(root: CID, peers: PeerHint[]): void {
+    this.swarms.heardOf(root, peers)
+  }
+
+  openSession(_peer: string): ServeSession | undefined {
+    const key = `${this.#nextSession++}`
+    if (!this.#machine.open(key)) {
+      this.counters.refused++
+      return undefined
+    }
+    const waiting = new Map<number, Waiting>()
+    this.#waiting.set(key, waiting)
+    return {
+      busyMs: BUSY_MS,
+      frame: (request, hashes, lengths) => {
+        if (waiting.has(request)) throw new HotblockError('BAD_MESSAGE', 'the peer used a request number twice')
+        if (!this.#machine.request(key, request)) {
+          this.counters.refused++
+          return Promise.resolve(undefined)
+        }
+        const { promise, resolve, reject } = Promise.withResolvers<ServedFrame>()
+        waiting.set(request, { hashes, lengths, resolve, reject })
+        this.#pump()
+        return promise
+      },
+      cancel: (request) => {
+        if (!this.#machine.cancel(key, request)) return
+        const asked = waiting.get(request)
+        const missing = packBits(new Uint8Array(asked?.lengths.length ?? 0).fill(1))
+        asked?.resolve({ encoding: 0, payload: new Uint8Array(0), missing })
+      },
+      sent: (request, wireBytes) => {
+        waiting.delete(request)
+        this.counters.bytes += wireBytes
+        this.#machine.finished(this.#init.clock.now(), key, request, wireBytes)
+        this.#pump()
+      },
+      close: () => {
+        this.#machine.closed(key)
+        this.#waiting.delete(key)
+        for (const asked of waiting.values()) asked.reject(new HotblockError('CANCELLED', 'the session ended'))
+        this.#pump()
+      },
+    }
+  }
+
+  #pump(): void {
+    const now = this.#init.clock.now()
+    for (const { session, request } of this.#machine.next(now)) {
+      const asked = this.#waiting.get(session)?.get(request)
+      if (asked === undefined) continue
+      this.#make(asked.hashes, asked.lengths).then(asked.resolve, asked.reject)
+    }
+    const wakeMs = this.#machine.wakeMs(now)
+    clearTimeout(this.#timer)
+    if (wakeMs !== undefined) this.#timer = setTimeout(() => this.#pump(), wakeMs)
+  }
+
+  async #make(hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame> {
+    const key = FrameCache.key(hashes)
+    const kept = this.frames.get(key)
+    if (kept !== undefined) {
+      this.counters.blocks += lengths.length
+      return kept
+    }
+    const frame = await this.#encode(hashes, lengths)
+    this.frames.put(key, frame)
+    return frame
+  }
+
+  /** Blocks that are found damaged lose that place in the index, and are looked for in another. */
+  async #encode(hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame> {
+    const { store, pool } = this.#init
+    for (let attempt = 0; ; attempt++) {
+      const places = store.blocks.find(hashes)
+      const present: number[] = []
+      const paths: string[] = []
+      const files: number[] = []
+      const chosen: Place[] = []
+      for (let i = 0; i < lengths.length; i++) {
+        const place = places[i]![0]
+        const path = place === undefined ? undefined : store.imageByNumber(place.image)?.path
+        if (place === undefined || path === undefined) continue
+        let file = paths.indexOf(path)
+        if (file < 0) file = paths.push(path) - 1
+        present.push(i)
+        files.push(file)
+        chosen.push(place)
+      }
+      const answer = await pool.run<'encode'>({
+        kind: 'encode',
+        paths,
+        files: Uint16Array.from(files),
+        offsets: Float64Array.from(chosen, (place) => place.offset),
+        lengths: Uint32Array.from(present, (i) => lengths[i]!),
+        hashes: gather(hashes, present),
+        level: FRAME_ZSTD_LEVEL,
+      })
+      const missing = new Uint8Array(lengths.length).fill(1)
+      let damaged = false
+      for (let p = 0; p < present.length; p++) {
+        const i = present[p]!
+        if (answer.good[p] === 1) {
+          missing[i] = 0
+          continue
+        }
+        damaged = true
+        await store.blocks.drop(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES), chosen[p]!)
+      }
+      if (damaged && attempt < 2) continue
+      const anyMissing = missing.includes(1)
+      for (const bit of missing) this.counters.blocks += 1 - bit
+      return {
+        encoding: answer.encoding,
+        payload: answer.payload,
+        missing: anyMissing ? packBits(missing) : undefined,
+      }
+    }
+  }
+}

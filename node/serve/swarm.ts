@@ -1,0 +1,89 @@
+import type { CID } from 'multiformats/cid'
+import { PEERS_MAX } from '../../protocols/blocks/constants.ts'
+import type { PeerHint } from '../../protocols/blocks/messages.ts'
+
+/** Images whose peers are remembered, and how long a peer is told of after it was last heard of. */
+const IMAGES_MAX = 256
+const PEERS_PER_IMAGE_MAX = 256
+const PEER_LIFE_MS = 120_000
+
+type Tell = (peers: PeerHint[]) => void
+
+interface Swarm {
+  readonly peers: Map<string, { hint: PeerHint; at: number }>
+  readonly tells: Map<Tell, string>
+}
+
+/** The peers of each image that this node has heard of, so that peers find each other without asking the DHT again. */
+export class Swarms {
+  readonly #swarms = new Map<string, Swarm>()
+  readonly #now: () => number
+  readonly #random: () => number
+
+  constructor(now: () => number, random: () => number) {
+    this.#now = now
+    this.#random = random
+  }
+
+  /** A peer opened a session about the image: it hears of the others, and the others of it. */
+  joined(root: CID, hint: PeerHint, tell: Tell): () => void {
+    const swarm = this.#of(root)
+    if (swarm === undefined) return () => {}
+    const others = this.peers(root).filter((peer) => peer.id !== hint.id)
+    this.heardOf(root, [hint])
+    swarm.tells.set(tell, hint.id)
+    if (others.length > 0) tell(others)
+    return () => swarm.tells.delete(tell)
+  }
+
+  /** Peers of the image became known; those with a session hear of the new ones. */
+  heardOf(root: CID, hints: PeerHint[]): void {
+    const swarm = this.#of(root)
+    if (swarm === undefined) return
+    const news: PeerHint[] = []
+    for (const hint of hints) {
+      if (!swarm.peers.has(hint.id)) news.push(hint)
+      if (swarm.peers.size < PEERS_PER_IMAGE_MAX || swarm.peers.has(hint.id)) {
+        swarm.peers.set(hint.id, { hint, at: this.#now() })
+      }
+    }
+    if (news.length === 0) return
+    for (const [tell, id] of swarm.tells) {
+      const others = news.filter((hint) => hint.id !== id)
+      if (others.length > 0) tell(others.slice(0, PEERS_MAX))
+    }
+  }
+
+  /** A random choice of the image's peers. */
+  peers(root: CID): PeerHint[] {
+    const swarm = this.#swarms.get(root.toString())
+    if (swarm === undefined) return []
+    for (const [id, { at }] of swarm.peers) if (this.#now() - at > PEER_LIFE_MS) swarm.peers.delete(id)
+    const all = [...swarm.peers.values()].map(({ hint }) => ({ hint, key: this.#random() }))
+    return all
+      .sort((a, b) => a.key - b.key)
+      .slice(0, PEERS_MAX)
+      .map(({ hint }) => hint)
+  }
+
+  forget(peer: string): void {
+    for (const swarm of this.#swarms.values()) swarm.peers.delete(peer)
+  }
+
+  #of(root: CID): Swarm | undefined {
+    const key = root.toString()
+    const known = this.#swarms.get(key)
+    if (known !== undefined) return known
+    if (this.#swarms.size >= IMAGES_MAX) {
+      for (const [other, swarm] of this.#swarms) {
+        if (swarm.tells.size > 0) continue
+        this.#swarms.delete(other)
+        break
+      }
+      if (this.#swarms.size >= IMAGES_MAX) return undefined
+    }
+    const swarm: Swarm = { peers: new Map(), tells: new Map() }
+    this.#swarms.set(key, swarm)
+    return swarm
+  }
+}

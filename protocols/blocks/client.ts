@@ -1,0 +1,218 @@
+import type { Stream } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
+import { bitFieldBytes } from '../bits.ts'
+import { HotblockError } from '../errors.ts'
+import { OPEN_TIMEOUT_MS, PROBE_PREFIX_BYTES, PROBE_TIMEOUT_MS, TABLE_TIMEOUT_MS } from './constants.ts'
+import { readMessages, writeMessage } from './framing.ts'
+import {
+  badMessage,
+  checkProbe,
+  decodeServerMessage,
+  encodeGet,
+  encodeMessage,
+  type PeerHint,
+  type ServerMessage,
+} from './messages.ts'
+
+/** What the server of a session holds of its image. */
+export interface Holdings {
+  readonly holds: 'all' | 'some' | 'none'
+  /** Bit fields over the segments; empty unless `holds` is some. */
+  readonly held: Uint8Array
+  readonly getting: Uint8Array
+}
+
+export interface Frame {
+  readonly request: number
+  readonly encoding: number
+  readonly payload: Uint8Array
+  /** Bit field over the requested blocks: those that are not in the payload. */
+  readonly missing: Uint8Array | undefined
+  readonly wireBytes: number
+}
+
+/** What a session tells its user. None may throw. */
+export interface SessionEvents {
+  frame(frame: Frame): void
+  busy(request: number, ms: number): void
+  have(held: number[], getting: number[]): void
+  peers(peers: PeerHint[]): void
+  /** Bytes arrived, of whatever message. */
+  heard(): void
+  /** The session is over; `error` is undefined if this side closed it. */
+  closed(error: Error | undefined): void
+}
+
+interface Pending {
+  resolve(message: ServerMessage): void
+  reject(error: Error): void
+}
+
+/** The client's side of one session of the block exchange. */
+export class BlockSession {
+  readonly #stream: Stream
+  readonly #events: SessionEvents
+  readonly #pending = new Map<string, Pending>()
+  readonly #gets = new Map<number, number>()
+  #nextId = 1
+  #closing = false
+  #over: Error | undefined
+  #receivedBytes = 0
+
+  constructor(stream: Stream, events: SessionEvents) {
+    this.#stream = stream
+    this.#events = events
+    void this.#read()
+  }
+
+  /** Every byte that arrived on the stream, length prefixes included. */
+  get receivedBytes(): number {
+    return this.#receivedBytes
+  }
+
+  /** Opens the session about an image of `segments` segments; undefined while the table is not known. */
+  async open(root: CID, segments: number | undefined): Promise<Holdings> {
+    const { header, payload } = await this.#ask('state', OPEN_TIMEOUT_MS, () =>
+      this.#send(encodeMessage({ t: 'open', root })),
+    )
+    if (header.t !== 'state') throw badMessage('something else than its state')
+    const empty = new Uint8Array(0)
+    if (header.holds !== 'some') return { holds: header.holds, held: empty, getting: empty }
+    const bytes = bitFieldBytes(header.total)
+    if (payload.byteLength !== 2 * bytes) throw badMessage('bit fields of a wrong size')
+    if (segments !== undefined && header.total !== segments) throw badMessage('a wrong number of segments')
+    return { holds: 'some', held: payload.slice(0, bytes), getting: payload.slice(bytes) }
+  }
+
+  /** Bytes of table parts, in the order of `want`; undefined where the server has none. Not verified. */
+  async table(want: readonly CID[]): Promise<(Uint8Array | undefined)[]> {
+    const id = this.#nextId++
+    const { header, payload } = await this.#ask(`table ${id}`, TABLE_TIMEOUT_MS, () =>
+      this.#send(encodeMessage({ t: 'table', id, want: [...want] })),
+    )
+    if (header.t !== 'table' || header.sizes.length !== want.length) throw badMessage('a wrong number of table parts')
+    const parts: (Uint8Array | undefined)[] = []
+    let at = 0
+    for (const size of header.sizes) {
+      parts.push(size < 0 ? undefined : payload.subarray(at, at + size))
+      at += Math.max(size, 0)
+    }
+    if (at !== payload.byteLength) throw badMessage('table parts of other sizes than it said')
+    return parts
+  }
+
+  /** Which blocks does the server have, in any image? @param prefixes 8 bytes of each hash @returns a bit each */
+  async probe(prefixes: Uint8Array): Promise<Uint8Array> {
+    const count = checkProbe(prefixes, PROBE_PREFIX_BYTES)
+    const id = this.#nextId++
+    const { payload } = await this.#ask(`probe ${id}`, PROBE_TIMEOUT_MS, () =>
+      this.#send(encodeMessage({ t: 'probe', id }, prefixes)),
+    )
+    if (payload.byteLength !== bitFieldBytes(count)) throw badMessage('an answer to a probe of a wrong size')
+    return payload.slice()
+  }
+
+  /** Asks for blocks; the answer comes as a frame or busy event with the same number. */
+  get(request: number, hashes: Uint8Array, lengths: Uint32Array): void {
+    this.#gets.set(request, lengths.length)
+    this.#send(encodeMessage({ t: 'get', id: request }, encodeGet(hashes, lengths))).catch(() => {})
+  }
+
+  cancel(request: number): void {
+    this.#send(encodeMessage({ t: 'cancel', id: request })).catch(() => {})
+  }
+
+  tellPeers(peers: PeerHint[]): void {
+    if (peers.length > 0) this.#send(encodeMessage({ t: 'peers', peers })).catch(() => {})
+  }
+
+  close(): void {
+    this.#closing = true
+    this.#stream.abort(new HotblockError('CANCELLED', 'the session was closed'))
+  }
+
+  async #send(parts: Uint8Array[]): Promise<void> {
+    if (this.#over !== undefined) throw this.#over
+    await writeMessage(this.#stream, parts)
+  }
+
+  async #ask(key: string, timeoutMs: number, send: () => Promise<void>): Promise<ServerMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<ServerMessage>()
+    const late = setTimeout(() => {
+      this.#pending.delete(key)
+      reject(new HotblockError('TIMEOUT', 'the peer did not answer in time'))
+    }, timeoutMs)
+    this.#pending.set(key, { resolve, reject })
+    try {
+      await send()
+      return await promise
+    } catch (error) {
+      promise.catch(() => {})
+      throw error
+    } finally {
+      clearTimeout(late)
+      this.#pending.delete(key)
+    }
+  }
+
+  async #read(): Promise<void> {
+    let failure: Error | undefined
+    try {
+      let before = 0
+      const counted = (bytes: number): void => {
+        this.#receivedBytes += bytes
+        this.#events.heard()
+      }
+      for await (const body of readMessages(this.#stream, counted)) {
+        this.#take(decodeServerMessage(body), this.#receivedBytes - before)
+        before = this.#receivedBytes
+      }
+      failure = new HotblockError('NO_PEERS', 'the peer closed the session')
+    } catch (error) {
+      failure = error as Error
+      this.#stream.abort(failure)
+    }
+    this.#over = failure
+    for (const pending of this.#pending.values()) pending.reject(failure)
+    this.#pending.clear()
+    this.#events.closed(this.#closing ? undefined : failure)
+  }
+
+  #take(message: ServerMessage, wireBytes: number): void {
+    const { header, payload } = message
+    switch (header.t) {
+      case 'frame': {
+        const count = this.#gets.get(header.id)
+        if (count === undefined) throw badMessage('a frame that nobody asked for')
+        if (header.miss !== undefined && header.miss.byteLength !== bitFieldBytes(count)) {
+          throw badMessage('a bit field of a wrong size')
+        }
+        this.#gets.delete(header.id)
+        this.#events.frame({ request: header.id, encoding: header.enc, payload, missing: header.miss, wireBytes })
+        return
+      }
+      case 'busy':
+        if (!this.#gets.delete(header.id)) throw badMessage('an answer that nobody asked for')
+        this.#events.busy(header.id, header.ms)
+        return
+      case 'have':
+        this.#events.have(header.held, header.getting)
+        return
+      case 'peers':
+        this.#events.peers(header.peers)
+        return
+      case 'state':
+        this.#answer('state', message)
+        return
+      case 'table':
+      case 'probe':
+        this.#answer(`${header.t} ${header.id}`, message)
+    }
+  }
+
+  /** An answer that came too late has nobody waiting for it, and is passed over. */
+  #answer(key: string, message: ServerMessage): void {
+    this.#pending.get(key)?.resolve(message)
+    this.#pending.delete(key)
+  }
+}

@@ -1,0 +1,35 @@
+/** The block exchange's identity and limits. */
+import { ROOT_BYTES_MAX } from '../table/constants.ts'
+
+export const BLOCKS_PROTOCOL = '/hotblock/blocks/1.0.0'
+
+/** Bytes of blocks in one request and in one frame before compression; a block of the largest size fits. */
+export const FRAME_BYTES_MAX = 1024 * 1024
+/** Blocks in one request: a megabyte of 4 KiB blocks, and room for small ones. */
+export const GET_BLOCKS_MAX = 1024
+/** Hashes that one probe asks about. */
+export const PROBE_HASHES_MAX = 8192
+/** Bytes of a block hash that a probe carries. A false yes costs one block that is then said to be missing. */
+export const PROBE_PREFIX_BYTES = 8
+/** Table parts (root or segments) that one request asks for. */
+export const TABLE_PARTS_MAX = 64
+/** Addresses of swarm peers that one message tells of. */
+export const PEERS_MAX = 32
+export const PEER_ADDRESSES_MAX = 8
+
+export const HEADER_BYTES_MAX = 32 * 1024
+/** The largest message: a table root. Frames, probes and bitfields are smaller. */
+export const MESSAGE_BYTES_MAX = ROOT_BYTES_MAX + HEADER_BYTES_MAX
+/** Bytes of table parts in one answer; what does not fit is said not to be here, and asked for again by itself. */
+export const TABLE_BYTES_MAX = ROOT_BYTES_MAX
+
+/** Requests that a server keeps waiting for one session; a client that sends more breaks the protocol. */
+export const SESSION_REQUESTS_MAX = 64
+/** Bytes that a server lets lie unsent on one session before it waits for the peer to read. */
+export const SESSION_UNSENT_BYTES_MAX = 4 * 1024 * 1024
+
+/** How often at most a server tells its sessions what it has come to hold. */
+export const HAVE_INTERVAL_MS = 50
+export const OPEN_TIMEOUT_MS = 3_000
+export const TABLE_TIMEOUT_MS = 5_000
+export const PROBE_TIMEOUT_MS = 3_000

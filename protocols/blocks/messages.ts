@@ -1,0 +1,184 @@
+/**
+ * Block exchange, /hotblock/blocks/1.0.0
+ *
+ * Participants: a client that wants the blocks of one image, and a server that holds blocks, of that image or of others.
+ * One stream is one session about one root; the client opens it.
+ *
+ * Goals: any block by its hash, whatever image the server has it in; many blocks in one compressed frame; the client
+ * learns at once what the server comes to hold; nothing that either side sends makes the other buffer without a bound.
+ * Non-goals: trust (every part is verified by hash by who receives it), finding peers (see discovery/).
+ *
+ * A message is: length (4 bytes, big endian) of the rest, length of the header (2 bytes), header (DAG-CBOR, a map whose
+ * `t` names the message), payload (the rest; raw bytes). Limits are in constants.ts; what exceeds them, or answers nothing that
+ * was asked, is BAD_MESSAGE and ends the session.
+ *
+ * Client to server
+ *   open   {root}                  first message, once
+ *   table  {id, want: [CID…]}      root or segments, by CID
+ *   probe  {id}                    payload: 8-byte prefixes of block hashes: which of them do you have?
+ *   get    {id}                    payload: per block its hash (32 bytes) and length (4 bytes): send these blocks
+ *   cancel {id}                    the get need not be answered any more
+ *   peers  {peers}                 other peers of this root that the client knows
+ *
+ * Server to client
+ *   state  {holds, total}          answer to open. holds: all, some or none of the image. payload if some: bit fields over
+ *                                  the image's `total` segments, first those held whole, then those being fetched
+ *   have   {held, getting}         lists of segment numbers, as they change
+ *   table  {id, sizes}             payload: the parts one after the other; size −1: not here
+ *   probe  {id}                    payload: bit field over the prefixes
+ *   frame  {id, enc, miss?}        payload: the blocks one after the other, zstd-compressed if enc is 1; miss: bit field of
+ *                                  requested blocks that are not in it
+ *   busy   {id, ms}                ask again after ms, or ask somebody else
+ *   peers  {peers}                 other peers of this root that the server knows
+ */
+import * as dagCbor from '@ipld/dag-cbor'
+import { CID } from 'multiformats/cid'
+import { z } from 'zod'
+import { HotblockError } from '../errors.ts'
+import {
+  GET_BLOCKS_MAX,
+  HEADER_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  PEER_ADDRESSES_MAX,
+  PEERS_MAX,
+  PROBE_HASHES_MAX,
+  TABLE_PARTS_MAX,
+} from './constants.ts'
+
+const id = z.number().int().min(0).max(0xffffffff)
+const cid = z.custom<CID>((value) => CID.asCID(value) !== null)
+const segments = z.array(z.number().int().min(0).max(0xffffffff)).max(4096)
+const bits = z.custom<Uint8Array>((value) => value instanceof Uint8Array)
+const peers = z
+  .array(
+    z.strictObject({
+      id: z.string().min(1).max(128),
+      addresses: z.array(z.string().min(1).max(256)).max(PEER_ADDRESSES_MAX),
+    }),
+  )
+  .max(PEERS_MAX)
+
+const openHeader = z.strictObject({ t: z.literal('open'), root: cid })
+const tableRequest = z.strictObject({ t: z.literal('table'), id, want: z.array(cid).min(1).max(TABLE_PARTS_MAX) })
+const probeHeader = z.strictObject({ t: z.literal('probe'), id })
+const getHeader = z.strictObject({ t: z.literal('get'), id })
+const cancelHeader = z.strictObject({ t: z.literal('cancel'), id })
+const peersHeader = z.strictObject({ t: z.literal('peers'), peers })
+
+const clientHeader = z.discriminatedUnion('t', [
+  openHeader,
+  tableRequest,
+  probeHeader,
+  getHeader,
+  cancelHeader,
+  peersHeader,
+])
+
+const stateHeader = z.strictObject({ t: z.literal('state'), holds: z.enum(['all', 'some', 'none']), total: id })
+const haveHeader = z.strictObject({ t: z.literal('have'), held: segments, getting: segments })
+const tableAnswer = z.strictObject({
+  t: z.literal('table'),
+  id,
+  sizes: z.array(z.number().int().min(-1).max(MESSAGE_BYTES_MAX)).max(TABLE_PARTS_MAX),
+})
+const frameHeader = z.strictObject({
+  t: z.literal('frame'),
+  id,
+  enc: z.number().int().min(0).max(1),
+  miss: bits.optional(),
+})
+const busyHeader = z.strictObject({ t: z.literal('busy'), id, ms: z.number().int().min(0).max(60_000) })
+
+const serverHeader = z.discriminatedUnion('t', [
+  stateHeader,
+  haveHeader,
+  tableAnswer,
+  probeHeader,
+  frameHeader,
+  busyHeader,
+  peersHeader,
+])
+
+export type ClientHeader = z.infer<typeof clientHeader>
+export type ServerHeader = z.infer<typeof serverHeader>
+export type PeerHint = z.infer<typeof peers>[number]
+
+export interface Message<H> {
+  readonly header: H
+  readonly payload: Uint8Array
+}
+export type ClientMessage = Message<ClientHeader>
+export type ServerMessage = Message<ServerHeader>
+
+const EMPTY = new Uint8Array(0)
+
+/** The parts of a message as they go on the wire: prefix with header, then the payload, which is not copied. */
+export function encodeMessage(header: ClientHeader | ServerHeader, payload: Uint8Array = EMPTY): Uint8Array[] {
+  const encoded = dagCbor.encode(header)
+  const head = Buffer.allocUnsafe(6 + encoded.byteLength)
+  head.writeUInt32BE(2 + encoded.byteLength + payload.byteLength, 0)
+  head.writeUInt16BE(encoded.byteLength, 4)
+  head.set(encoded, 6)
+  return payload.byteLength === 0 ? [head] : [head, payload]
+}
+
+/** @param body what follows the length. @throws BAD_MESSAGE */
+export function decodeClientMessage(body: Uint8Array): ClientMessage {
+  return decode(body, clientHeader)
+}
+
+/** @param body what follows the length. @throws BAD_MESSAGE */
+export function decodeServerMessage(body: Uint8Array): ServerMessage {
+  return decode(body, serverHeader)
+}
+
+function decode<H>(body: Uint8Array, schema: z.ZodType<H>): Message<H> {
+  if (body.byteLength < 2) throw badMessage('a message without a header')
+  const headerBytes = (body[0]! << 8) | body[1]!
+  if (headerBytes > HEADER_BYTES_MAX || 2 + headerBytes > body.byteLength) throw badMessage('a header of a wrong size')
+  let value: unknown
+  try {
+    value = dagCbor.decode(body.subarray(2, 2 + headerBytes))
+  } catch (error) {
+    throw badMessage('a header that is not DAG-CBOR', error)
+  }
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw badMessage('a header that says nothing known', parsed.error)
+  return { header: parsed.data, payload: body.subarray(2 + headerBytes) }
+}
+
+export function badMessage(what: string, cause?: unknown): HotblockError {
+  return new HotblockError('BAD_MESSAGE', `the peer sent ${what}`, {}, cause)
+}
+
+/** Hashes (32 bytes each) and lengths of the blocks of a get. */
+export function encodeGet(hashes: Uint8Array, lengths: Uint32Array): Uint8Array {
+  const out = Buffer.allocUnsafe(lengths.length * 36)
+  out.set(hashes, 0)
+  for (let i = 0; i < lengths.length; i++) out.writeUInt32BE(lengths[i]!, lengths.length * 32 + i * 4)
+  return out
+}
+
+/** @throws BAD_MESSAGE where the payload is no such list, or asks for more than a frame holds */
+export function decodeGet(payload: Uint8Array, frameBytesMax: number): { hashes: Uint8Array; lengths: Uint32Array } {
+  const count = payload.byteLength / 36
+  if (!Number.isInteger(count) || count === 0 || count > GET_BLOCKS_MAX) throw badMessage('a get of a wrong size')
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
+  const lengths = new Uint32Array(count)
+  let sum = 0
+  for (let i = 0; i < count; i++) {
+    const length = view.getUint32(count * 32 + i * 4)
+    if (length === 0) throw badMessage('a get of an empty block')
+    lengths[i] = length
+    sum += length
+  }
+  if (sum > frameBytesMax) throw badMessage('a get of more than a frame holds')
+  return { hashes: payload.subarray(0, count * 32), lengths }
+}
+
+/** @throws BAD_MESSAGE */
+export function checkProbe(payload: Uint8Array, prefixBytes: number): number {
+  const count = payload.byteLength / prefixBytes
+  if (!Number.isInteger(count) || count === 0 || count > PROBE_HASHES_MAX) throw badMessage('a probe of a wrong size')
+  return count
+}

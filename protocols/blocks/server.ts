@@ -1,0 +1,202 @@
+import type { Stream } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
+import { packBits } from '../bits.ts'
+import {
+  FRAME_BYTES_MAX,
+  HAVE_INTERVAL_MS,
+  PROBE_PREFIX_BYTES,
+  SESSION_REQUESTS_MAX,
+  SESSION_UNSENT_BYTES_MAX,
+  TABLE_BYTES_MAX,
+} from './constants.ts'
+import { readMessages, writeMessage } from './framing.ts'
+import {
+  badMessage,
+  type ClientMessage,
+  checkProbe,
+  decodeClientMessage,
+  decodeGet,
+  encodeMessage,
+  type PeerHint,
+} from './messages.ts'
+
+/** What a node holds of an image, and how it comes to hold more. */
+export interface ImageHoldings {
+  readonly holds: 'all' | 'some' | 'none'
+  readonly segments: number
+  /** Bit fields over the segments, if `holds` is some. */
+  readonly held: Uint8Array
+  readonly getting: Uint8Array
+  /** Calls back with segments that came to be held or fetched; gives the way to end it. */
+  subscribe(changed: (held: number[], getting: number[]) => void): () => void
+}
+
+export interface ServedFrame {
+  readonly encoding: number
+  readonly payload: Uint8Array
+  /** Bit field of the blocks that are not in it; undefined if all are. */
+  readonly missing: Uint8Array | undefined
+}
+
+/** What the server's side needs of the node. */
+export interface BlockSource {
+  holdings(root: CID): ImageHoldings
+  tableBytes(cid: CID): Uint8Array | undefined
+  /** 8 bytes of each hash. @returns 1 where the node has the block */
+  hasPrefix(prefixes: Uint8Array): Uint8Array
+  /** @returns undefined if the node refuses */
+  openSession(peer: string): ServeSession | undefined
+  /** A session about the image began: other peers of it, and a way to learn of later ones. */
+  joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void
+  /** Peers of the image that the client knows. */
+  heardOf(root: CID, peers: PeerHint[]): void
+}
+
+export interface ServeSession {
+  /** A frame with the blocks, verified; undefined: busy, ask again after `busyMs`. Rejects when cancelled. */
+  frame(request: number, hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame | undefined>
+  cancel(request: number): void
+  /** A frame went out. */
+  sent(request: number, wireBytes: number): void
+  readonly busyMs: number
+  close(): void
+}
+
+/** Serves one session until the peer ends it or breaks the protocol. @throws BAD_MESSAGE */
+export async function serveBlocks(stream: Stream, peer: string, source: BlockSource): Promise<void> {
+  const session = source.openSession(peer)
+  if (session === undefined) {
+    stream.abort(new Error('busy'))
+    return
+  }
+  const conversation = new Conversation(stream, peer, source, session)
+  try {
+    for await (const body of readMessages(stream)) await conversation.take(decodeClientMessage(body))
+  } finally {
+    conversation.end()
+    session.close()
+    if (stream.status === 'open') await stream.close().catch(() => {})
+  }
+}
+
+class Conversation {
+  readonly #stream: Stream
+  readonly #peer: string
+  readonly #source: BlockSource
+  readonly #session: ServeSession
+  readonly #ends: (() => void)[] = []
+  readonly #held = new Set<number>()
+  readonly #getting = new Set<number>()
+  #haveTimer: NodeJS.Timeout | undefined
+  #root: CID | undefined
+  #requests = 0
+
+  constructor(stream: Stream, peer: string, source: BlockSource, session: ServeSession) {
+    this.#stream = stream
+    this.#peer = peer
+    this.#source = source
+    this.#session = session
+  }
+
+  /** Waits for what is quick (tables, probes); frames are answered as they are made. */
+  async take({ header, payload }: ClientMessage): Promise<void> {
+    if ((this.#root === undefined) !== (header.t === 'open')) throw badMessage('messages out of order')
+    switch (header.t) {
+      case 'open':
+        return this.#open(header.root)
+      case 'table':
+        return this.#table(header.id, header.want)
+      case 'probe': {
+        checkProbe(payload, PROBE_PREFIX_BYTES)
+        return this.#send(encodeMessage({ t: 'probe', id: header.id }, packBits(this.#source.hasPrefix(payload))))
+      }
+      case 'get': {
+        if (++this.#requests > SESSION_REQUESTS_MAX) throw badMessage('more requests than may wait')
+        const { hashes, lengths } = decodeGet(payload, FRAME_BYTES_MAX)
+        this.#frame(header.id, hashes, lengths).catch((error) => this.#stream.abort(error))
+        return
+      }
+      case 'cancel':
+        this.#session.cancel(header.id)
+        return
+      case 'peers':
+        this.#source.heardOf(this.#root!, header.peers)
+    }
+  }
+
+  end(): void {
+    clearTimeout(this.#haveTimer)
+    for (const end of this.#ends) end()
+  }
+
+  async #open(root: CID): Promise<void> {
+    this.#root = root
+    const holdings = this.#source.holdings(root)
+    const payload = holdings.holds === 'some' ? Buffer.concat([holdings.held, holdings.getting]) : undefined
+    await this.#send(encodeMessage({ t: 'state', holds: holdings.holds, total: holdings.segments }, payload))
+    this.#ends.push(holdings.subscribe((held, getting) => this.#have(held, getting)))
+    const tell = (peers: PeerHint[]): void => this.#later(encodeMessage({ t: 'peers', peers }))
+    this.#ends.push(this.#source.joined(root, this.#peer, tell))
+  }
+
+  async #table(id: number, want: CID[]): Promise<void> {
+    const parts: Uint8Array[] = []
+    const sizes: number[] = []
+    let bytes = 0
+    for (const cid of want) {
+      const part = this.#source.tableBytes(cid)
+      const fits = part !== undefined && bytes + part.byteLength <= TABLE_BYTES_MAX
+      sizes.push(fits ? part.byteLength : -1)
+      if (!fits) continue
+      parts.push(part)
+      bytes += part.byteLength
+    }
+    await this.#send(encodeMessage({ t: 'table', id, sizes }, Buffer.concat(parts)))
+  }
+
+  async #frame(id: number, hashes: Uint8Array, lengths: Uint32Array): Promise<void> {
+    let wireBytes = 0
+    try {
+      const frame = await this.#session.frame(id, hashes, lengths)
+      const parts =
+        frame === undefined
+          ? encodeMessage({ t: 'busy', id, ms: this.#session.busyMs })
+          : encodeMessage(
+              { t: 'frame', id, enc: frame.encoding, ...(frame.missing === undefined ? {} : { miss: frame.missing }) },
+              frame.payload,
+            )
+      for (const part of parts) wireBytes += part.byteLength
+      await this.#send(parts)
+    } finally {
+      this.#requests--
+      this.#session.sent(id, wireBytes)
+    }
+  }
+
+  /** Changes are gathered for a moment, so that a burst of segments is one message. */
+  #have(held: number[], getting: number[]): void {
+    for (const segment of held) this.#held.add(segment)
+    for (const segment of getting) this.#getting.add(segment)
+    this.#haveTimer ??= setTimeout(() => {
+      this.#haveTimer = undefined
+      const news = { held: [...this.#held].slice(0, 4096), getting: [...this.#getting].slice(0, 4096) }
+      for (const segment of news.held) this.#held.delete(segment)
+      for (const segment of news.getting) this.#getting.delete(segment)
+      this.#later(encodeMessage({ t: 'have', ...news }))
+      if (this.#held.size > 0 || this.#getting.size > 0) this.#have([], [])
+    }, HAVE_INTERVAL_MS)
+  }
+
+  /** News for a peer that does not read is dropped with the peer: nothing piles up. */
+  #later(parts: Uint8Array[]): void {
+    if (this.#stream.writeBufferLength > SESSION_UNSENT_BYTES_MAX) {
+      this.#stream.abort(new Error('the peer does not read'))
+      return
+    }
+    this.#send(parts).catch(() => {})
+  }
+
+  async #send(parts: Uint8Array[]): Promise<void> {
+    await writeMessage(this.#stream, parts)
+  }
+}
