@@ -161,13 +161,17 @@ export interface PeerRow {
   agent?: string
 }
 
-/** What the daemon does; one method a command. All reject with HotblockError. */
+/**
+ * What the daemon does; one method a command. All reject with HotblockError. Where a method takes a signal, its abort
+ * (the client went away, the daemon stops) ends the call with CANCELLED.
+ */
 export interface NodeApi {
   publish(
     file: string,
     name: string,
     options: PublishOptions,
     progress: (p: PublishProgress) => void,
+    signal?: AbortSignal,
   ): Promise<PublishReport>
   images(options: { mesh: boolean }): Promise<ImageRow[]>
   plan(name: string): Promise<PlanReport>
@@ -182,8 +186,8 @@ export interface NodeApi {
   prefetch(names: string[]): Promise<{ accepted: string[] }>
   status(): Promise<StatusReport>
   peers(): Promise<PeerRow[]>
-  verify(name: string | undefined, progress: (p: CheckProgress) => void): Promise<VerifyReport>
-  repair(name: string | undefined, progress: (p: CheckProgress) => void): Promise<RepairReport>
+  verify(name: string | undefined, progress: (p: CheckProgress) => void, signal?: AbortSignal): Promise<VerifyReport>
+  repair(name: string | undefined, progress: (p: CheckProgress) => void, signal?: AbortSignal): Promise<RepairReport>
   pin(name: string, pinned: boolean): Promise<ImageRow>
   remove(name: string): Promise<{ name: string; freedBytes: number }>
   gc(): Promise<{ freedBytes: number }>
@@ -197,4 +201,16 @@ export interface PublishOptions {
   cut: string
   /** Longest block of file data, bytes. */
   blockBytes?: number | undefined
+}
+
+/** A daemon that runs, as whoever started it holds it. */
+export interface Daemon {
+  readonly peer: string
+  /** Where it listens, with its peer id. */
+  readonly addresses: string[]
+  readonly api: NodeApi
+  /** Settles when the daemon has stopped, on whoever's request: stop() here, or the control API's. */
+  readonly closed: Promise<void>
+  /** Idempotent. Closes the control socket last: who waits for that to go away can start another daemon. */
+  stop(): Promise<void>
 }

@@ -24,3 +24,14 @@ export function seededRandom(seed: number): Random {
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296
   }
 }
+
+/** Where something is noted for the operator; pino's loggers are such. Data first, then one sentence. */
+export interface Log {
+  debug(data: object, message: string): void
+  info(data: object, message: string): void
+  warn(data: object, message: string): void
+  error(data: object, message: string): void
+}
+
+/** Notes nothing. */
+export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }

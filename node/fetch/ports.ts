@@ -1,9 +1,10 @@
 import type { Stream } from '@libp2p/interface'
 import type { Provider } from '../../protocols/discovery/discovery.ts'
-import type { Clock, Random } from '../../protocols/ports.ts'
+import type { Clock, Log, Random } from '../../protocols/ports.ts'
 import type { Pool } from '../pool/jobs.ts'
 import type { BlockServer } from '../serve/source.ts'
 import type { Store } from '../store/store.ts'
+import type { Traffic } from '../traffic.ts'
 
 /** The mesh as a fetch sees it. */
 export interface Mesh {
@@ -11,12 +12,6 @@ export interface Mesh {
   open(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<Stream>
   /** Who provides the keys (the root's digest, hook hashes), at most `limit` peers a key. */
   find(keys: Uint8Array[], limit: number, signal: AbortSignal): Promise<{ key: Uint8Array; providers: Provider[] }[]>
-}
-
-export interface Logger {
-  debug(data: object, message: string): void
-  info(data: object, message: string): void
-  warn(data: object, message: string): void
 }
 
 /** Peers that sent wrong bytes, for as long as they are remembered. */
@@ -33,7 +28,8 @@ export interface FetchDeps {
   readonly offenders: Offenders
   readonly clock: Clock
   readonly random: Random
-  readonly log: Logger
+  readonly log: Log
+  readonly traffic: Traffic
   readonly hookBits: number
   readonly rateDownBytes: number | undefined
   /** This node's own peer id: hints about it are passed over. */

@@ -154,7 +154,10 @@ export class Sessions {
         frame: (frame) => this.#events.frame(peer, frame),
         busy: (request, ms) => this.#events.busy(peer, request, ms),
         have: (held, getting) => tell(() => this.#events.have(peer, held, getting)),
-        heard: () => this.#events.heard(peer),
+        heard: (bytes) => {
+          this.#deps.traffic.received(peer, bytes)
+          this.#events.heard(peer)
+        },
         peers: (hints) => this.#heardOf(hints),
         closed: (error) => this.#closed(peer, error),
       })

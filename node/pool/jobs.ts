@@ -127,5 +127,7 @@ export type JobKind = keyof Jobs
 /** The port: the daemon has threads behind it, tests may run jobs in place. */
 export interface Pool {
   run<K extends JobKind>(job: Jobs[K][0]): Promise<Jobs[K][1]>
+  /** How many jobs run at a time, where that is known: what callers size their flights by. */
+  readonly threads?: number
   close(): Promise<void>
 }

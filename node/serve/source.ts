@@ -8,6 +8,7 @@ import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import { BUSY_MS, ServeMachine } from '../decisions/serve.ts'
 import type { Pool } from '../pool/jobs.ts'
 import type { Place, Store } from '../store/store.ts'
+import type { Traffic } from '../traffic.ts'
 import { FrameCache } from './frame-cache.ts'
 import { gather } from './gather.ts'
 import { Holdings } from './holdings.ts'
@@ -36,7 +37,8 @@ export interface BlockServerInit {
   readonly random: () => number
   readonly rateUpBytes?: number | undefined
   /** What a peer's own addresses are, to tell others. */
-  readonly addressesOf: (peer: string) => string[]
+  readonly addressesOf: (peer: string) => Promise<string[]>
+  readonly traffic: Traffic
 }
 
 /** Carries out the decisions of ServeMachine: looks blocks up in the index, has frames made, keeps the last ones. */
@@ -75,15 +77,22 @@ export class BlockServer implements BlockSource {
   }
 
   joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void {
-    const addresses = this.#init.addressesOf(peer)
-    return this.swarms.joined(root, { id: peer, addresses }, tell)
+    let ended = false
+    let end = (): void => {}
+    void this.#init.addressesOf(peer).then((addresses) => {
+      if (!ended) end = this.swarms.joined(root, { id: peer, addresses }, tell)
+    })
+    return () => {
+      ended = true
+      end()
+    }
   }
 
   heardOf(root: CID, peers: PeerHint[]): void {
     this.swarms.heardOf(root, peers)
   }
 
-  openSession(_peer: string): ServeSession | undefined {
+  openSession(peer: string): ServeSession | undefined {
     const key = `${this.#nextSession++}`
     if (!this.#machine.open(key)) {
       this.counters.refused++
@@ -113,6 +122,7 @@ export class BlockServer implements BlockSource {
       sent: (request, wireBytes) => {
         waiting.delete(request)
         this.counters.bytes += wireBytes
+        this.#init.traffic.sent(peer, wireBytes)
         this.#machine.finished(this.#init.clock.now(), key, request, wireBytes)
         this.#pump()
       },

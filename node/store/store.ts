@@ -2,6 +2,7 @@
  * What a node keeps, as the rest of the node sees it. One directory (the home), one process at a time:
  *
  *     HOME/version            format of the home, one line
+ *     HOME/lock               locked by the process that has the home open
  *     HOME/identity.key       the node's libp2p private key (protobuf), mode 0600
  *     HOME/control.sock       the daemon's control socket, mode 0600
  *     HOME/index/             LMDB: blocks, images, table bytes, records, wants, DHT
@@ -11,6 +12,7 @@
  * Order of every change that makes something visible: data on disk, then the index, then the name. Whatever a crash
  * leaves half-made is found at the next start and removed or gone on with.
  */
+import type { Datastore } from 'interface-datastore'
 import type { CID } from 'multiformats/cid'
 import type { ImageFormat, Table, TableHead } from '../../protocols/table/table.ts'
 
@@ -57,14 +59,14 @@ export interface BlockIndex {
    * @returns for each block its places, at most `most` (4), complete images first; empty where the node lacks it
    */
   find(hashes: Uint8Array, most?: number): Place[][]
-  /** For each block 1 where the node has a place for it, else 0; quicker than find. */
+  /** For each block 1 where the node has a place for it, else 0. */
   has(hashes: Uint8Array): Uint8Array
   /** The same for prefixes of hashes, 8 bytes each. */
   hasPrefix(prefixes: Uint8Array): Uint8Array
   /** Notes that rows of an image are on disk. Later duplicates of a block within one image are not noted. */
   add(image: number, offsets: Float64Array, hashes: Uint8Array): Promise<void>
   drop(hash: Uint8Array, place: Place): Promise<void>
-  /** All indexed hashes' first 12 bytes whose first `bits` bits are zero: one range of the index. */
+  /** All indexed hashes' first 12 bytes whose first `bits` bits are zero, in order: one range of the index. */
   sampled(bits: number): Uint8Array[]
   readonly size: number
 }
@@ -72,6 +74,8 @@ export interface BlockIndex {
 export interface Store {
   readonly home: string
   readonly blocks: BlockIndex
+  /** For libp2p's peer store and DHT, so that what they know survives a restart. */
+  readonly datastore: Datastore
 
   images(): StoredImage[]
   image(root: CID): StoredImage | undefined
@@ -85,24 +89,63 @@ export interface Store {
 
   /**
    * Begins (or goes on with) an image: a sparse ROOT.part of the image's size, an image number, state partial.
-   * Evicts least recently used unpinned images where quota or floor ask for it.
+   * Evicts least recently used unpinned images where quota or floor ask for it. What the image will still take is kept
+   * for it, and it is not evicted, until complete() or release().
+   * @param bytesNeeded bytes that the image will take on disk when it is complete; those that an earlier run has written
+   *   count
    * @throws NO_SPACE when it cannot fit; nothing is changed then
    */
   begin(head: TableHead, bytesNeeded: number): Promise<StoredImage>
-  /** fsync, index flush, rename, state complete. Idempotent. */
+  /** A path in images/ for a file that is being imported; what a crash leaves there is removed at the next start. */
+  temporaryPath(): string
+  /**
+   * Takes a file at a temporary path (all its blocks in place) as ROOT.part, under a new image number; the file is removed
+   * if the image is complete already. Its blocks still have to be added to the index, and the image to be completed.
+   */
+  adopt(table: Table, temporaryPath: string): Promise<StoredImage>
+  /** Makes a complete image partial again (ROOT.part, writable), so that broken blocks can be fetched anew. */
+  reopen(root: CID): Promise<StoredImage>
+  /** Notes which names point at the image. */
+  setNames(root: CID, names: readonly string[]): Promise<void>
+  /** The fetch or import has stopped short: nothing is kept for the partial image any more, and it may be evicted. */
+  release(root: CID): void
+  /**
+   * fsync, index flush, rename, state complete. Idempotent.
+   * @throws NOT_FOUND when it was not begun
+   */
   complete(root: CID): Promise<StoredImage>
-  /** Removes bytes, index entries and table segments that no other image uses. @returns bytes freed on disk */
+  /**
+   * Makes a complete image partial and writable again, so that broken blocks can be replaced; complete() ends it.
+   * @throws NOT_FOUND
+   */
+  reopen(root: CID): Promise<StoredImage>
+  /**
+   * Removes bytes, index entries and table segments that no other image uses.
+   * @returns bytes freed on disk
+   * @throws NOT_FOUND
+   */
   remove(root: CID): Promise<number>
+  /** The image was used now. */
   touch(root: CID): void
+  /** @throws NOT_FOUND */
   setPinned(root: CID, pinned: boolean): Promise<void>
+  /** The names that point at an image, in place of those that did. @throws NOT_FOUND */
+  setNames(root: CID, names: readonly string[]): Promise<void>
 
   /** Would `bytesNeeded` fit, and which images would go for it (roots, in order of eviction)? Changes nothing. */
   room(bytesNeeded: number): Promise<{ fits: boolean; evict: CID[] }>
-  /** Evicts until quota and floor hold; also removes what nothing refers to. @returns bytes freed */
+  /**
+   * Evicts until quota and floor hold, or nothing is left that may go; also removes files and table bytes that nothing
+   * refers to, except table bytes that came in the last minutes, since a plan or fetch may be about to use them.
+   * @returns bytes freed
+   */
   gc(): Promise<number>
   usage(): Promise<Usage>
 
-  /** Small durable key-value rows for others: records ('record/…'), wants ('want/…'), peers ('peer/…'). */
+  /**
+   * Small durable key-value rows for others: records ('record/…'), wants ('want/…'), peers ('peer/…'). Keys have 1 to
+   * 1,024 bytes.
+   */
   get(key: string): Uint8Array | undefined
   put(key: string, value: Uint8Array): Promise<void>
   delete(key: string): Promise<void>

@@ -38,7 +38,7 @@ export interface SessionEvents {
   have(held: number[], getting: number[]): void
   peers(peers: PeerHint[]): void
   /** Bytes arrived, of whatever message. */
-  heard(): void
+  heard(bytes: number): void
   /** The session is over; `error` is undefined if this side closed it. */
   closed(error: Error | undefined): void
 }
@@ -161,7 +161,7 @@ export class BlockSession {
       let before = 0
       const counted = (bytes: number): void => {
         this.#receivedBytes += bytes
-        this.#events.heard()
+        this.#events.heard(bytes)
       }
       for await (const body of readMessages(this.#stream, counted)) {
         this.#take(decodeServerMessage(body), this.#receivedBytes - before)

@@ -1,0 +1,49 @@
+import type { Command } from 'commander'
+import { HotblockError } from '../../../protocols/errors.ts'
+import type { FetchReport } from '../../api.ts'
+import type { Cli } from '../cli.ts'
+import { formatPercent, formatSeconds, keyValues } from '../format.ts'
+import { readTimeout, readWantedName } from '../options.ts'
+import { fetchImage } from './fetch.ts'
+
+export function register(program: Command, cli: Cli): void {
+  program
+    .command('prefetch')
+    .argument('<names...>', 'images: NAME, or NAME@BUILDER')
+    .description('have the daemon fetch images in the background; it remembers them over a restart')
+    .option('--wait', 'until they are here')
+    .option('--timeout <SECONDS>', 'with --wait: give up waiting after so long; the daemon goes on')
+    .action(async (given: string[], flags: { wait?: boolean; timeout?: string }) => {
+      const names = [...new Set(given.map(readWantedName))]
+      const timeoutSeconds = readTimeout(flags.timeout)
+      if (timeoutSeconds !== undefined && flags.wait !== true) {
+        throw new HotblockError('USAGE', '--timeout is of use only with --wait')
+      }
+      const { accepted } = await cli.withDaemon((daemon) => daemon.prefetch(names))
+      if (flags.wait !== true) {
+        cli.print({ accepted }, (style) => keyValues([['accepted', accepted]], style))
+        return
+      }
+      const images = await waitFor(cli, accepted, timeoutSeconds)
+      cli.print({ accepted, images }, (style) => {
+        const rows = images.map(({ name, seconds, fractionTransferred }) => {
+          return [name, `here, ${formatPercent(fractionTransferred)} moved in ${formatSeconds(seconds)}`] as const
+        })
+        return keyValues(rows, style)
+      })
+    })
+}
+
+/** Waits by asking for the same images: a fetch joins the one that is under way, and the want outlives both. */
+async function waitFor(cli: Cli, names: readonly string[], timeoutSeconds: number | undefined): Promise<FetchReport[]> {
+  const started = performance.now()
+  const reports: FetchReport[] = []
+  for (const name of names) {
+    const left = timeoutSeconds === undefined ? undefined : timeoutSeconds - (performance.now() - started) / 1000
+    if (left !== undefined && left <= 0) {
+      throw new HotblockError('TIMEOUT', `${name} was not here after ${timeoutSeconds} s`, { name })
+    }
+    reports.push(await fetchImage(cli, name, { timeoutSeconds: left }))
+  }
+  return reports
+}

@@ -1,0 +1,55 @@
+/**
+ * The control API over HTTP: which path serves which method of NodeApi, and what bodies it takes.
+ *
+ *     GET  /status /peers /metrics          POST /images {mesh}          POST /plan {name}
+ *     POST /prefetch {names}                POST /pin {name, pinned}     POST /remove {name}
+ *     POST /gc                              POST /stop
+ *     POST /publish {file, name, cut, blockBytes?}     POST /fetch {name, output?, timeoutSeconds?}
+ *     POST /verify {name?}                             POST /repair {name?}
+ *
+ * An answer is the JSON of the method's result; a failure is {error: {code, message, hint, data}} with the failure's
+ * HTTP status. The last four are long: they answer with lines of JSON (application/x-ndjson), any number of
+ * {progress}, then one {result} or {error}. Who closes the connection before that line cancels the call.
+ */
+import { isAbsolute } from 'node:path'
+import { z } from 'zod'
+import { BLOCK_BYTES_MAX, GRID_BYTES } from '../../protocols/table/constants.ts'
+
+export const BODY_BYTES_MAX = 64 * 1024
+/** One line of a stream, and one whole answer. The largest is the images of a mesh. */
+export const ANSWER_BYTES_MAX = 64 * 1024 * 1024
+export const NAMES_MAX = 256
+export const TIMEOUT_SECONDS_MAX = 30 * 24 * 3600
+export const NDJSON = 'application/x-ndjson'
+
+const PATH_CHARACTERS_MAX = 4096
+const NAME_CHARACTERS_MAX = 1024
+
+// The grammar of names is checked by checkName, whose failure says more than a schema's.
+const name = z.string().max(NAME_CHARACTERS_MAX)
+const path = z
+  .string()
+  .min(1)
+  .max(PATH_CHARACTERS_MAX)
+  .refine((text) => isAbsolute(text) && !text.includes('\0'), 'must be an absolute path')
+const cut = z.string().max(32)
+
+export const bodies = {
+  empty: z.strictObject({}),
+  images: z.strictObject({ mesh: z.boolean().default(false) }),
+  named: z.strictObject({ name }),
+  maybeNamed: z.strictObject({ name: name.optional() }),
+  pin: z.strictObject({ name, pinned: z.boolean() }),
+  prefetch: z.strictObject({ names: z.array(name).min(1).max(NAMES_MAX) }),
+  publish: z.strictObject({
+    file: path,
+    name,
+    cut: cut.default('auto'),
+    blockBytes: z.number().int().min(GRID_BYTES).max(BLOCK_BYTES_MAX).optional(),
+  }),
+  fetch: z.strictObject({
+    name,
+    output: path.optional(),
+    timeoutSeconds: z.number().positive().max(TIMEOUT_SECONDS_MAX).optional(),
+  }),
+}

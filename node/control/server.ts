@@ -1,0 +1,171 @@
+/** The control API's server: HTTP+JSON on HOME/control.sock. Who may open the socket may do everything. */
+import { chmod, mkdir } from 'node:fs/promises'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { z } from 'zod'
+import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
+import type { Log } from '../../protocols/ports.ts'
+import { checkName, parseWantedName } from '../../protocols/records/name.ts'
+import type { NodeApi } from '../api.ts'
+import { BODY_BYTES_MAX, bodies } from './routes.ts'
+import { claimSocket, daemonRunning } from './socket.ts'
+import { streamCall } from './stream.ts'
+
+/** umask that leaves a socket to its owner alone (0600). */
+const OWNER_ONLY = 0o177
+
+export interface ControlServerInit {
+  readonly home: string
+  readonly api: NodeApi
+  readonly log?: Log | undefined
+}
+
+export interface ControlServer {
+  /** Path of the socket. */
+  readonly path: string
+  /** Cancels what runs, closes all connections and removes the socket. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts to serve.
+ *
+ * @throws DAEMON_RUNNING where another daemon serves this home; BAD_HOME where the socket's path is too long or the home
+ * is no directory that can be written
+ */
+export async function startControlServer(init: ControlServerInit): Promise<ControlServer> {
+  const { home, api, log } = init
+  await mkdir(home, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    throw new HotblockError('BAD_HOME', `cannot make the home (${error.code}): ${home}`, { home }, error)
+  })
+  const path = await claimSocket(home)
+  const closing = new AbortController()
+  const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
+  answerFailures(app, log)
+  addRoutes(app, api, log)
+  addStreams(app, api, closing.signal, log)
+  await app.ready()
+  await listen(app, path, home)
+  log?.debug({ path }, 'the control socket is open')
+  let closed: Promise<void> | undefined
+  return {
+    path,
+    close() {
+      closing.abort(new HotblockError('CANCELLED', 'the daemon is stopping'))
+      closed ??= app.close()
+      return closed
+    },
+  }
+}
+
+/** Listens with the mode set from the start: between listening and a chmod anybody could connect. */
+async function listen(app: FastifyInstance, path: string, home: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const failed = (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EADDRINUSE') reject(daemonRunning(home))
+    else reject(new HotblockError('BAD_HOME', `no socket can be made (${error.code}): ${path}`, { path }, error))
+  }
+  app.server.once('error', failed)
+  const umask = process.umask(OWNER_ONLY)
+  try {
+    app.server.listen({ path }, resolve)
+  } finally {
+    process.umask(umask)
+  }
+  await promise
+  app.server.off('error', failed)
+  await chmod(path, 0o600)
+}
+
+function answerFailures(app: FastifyInstance, log: Log | undefined): void {
+  app.setNotFoundHandler((request, reply) => {
+    const error = new HotblockError('USAGE', `the control API has no ${request.method} ${request.url.slice(0, 100)}`)
+    return reply.code(404).send({ error })
+  })
+  app.setErrorHandler((thrown, _request, reply) => {
+    const error = fromFastify(thrown)
+    if (error.code === 'INTERNAL') log?.error({ err: thrown }, 'a control call failed')
+    return reply.code(error.http).send({ error })
+  })
+}
+
+/** Fastify's own failures (bad JSON, too large a body) are the caller's. */
+function fromFastify(thrown: unknown): HotblockError {
+  const { statusCode, message } = thrown as { statusCode?: number; message?: string }
+  const callers = !(thrown instanceof HotblockError) && statusCode !== undefined && statusCode < 500
+  return callers ? new HotblockError('USAGE', `the control API refused the call: ${message}`) : asHotblockError(thrown)
+}
+
+function addRoutes(app: FastifyInstance, api: NodeApi, log: Log | undefined): void {
+  app.get('/status', () => api.status())
+  app.get('/peers', () => api.peers())
+  app.get('/metrics', async (_request, reply) => {
+    const text = await api.metrics()
+    return reply.header('content-type', 'text/plain; version=0.0.4; charset=utf-8').send(text)
+  })
+  app.post('/images', (request) => api.images(checked(bodies.images, request)))
+  app.post('/plan', (request) => api.plan(wanted(checked(bodies.named, request).name)))
+  app.post('/prefetch', (request) => {
+    const { names } = checked(bodies.prefetch, request)
+    return api.prefetch(names.map((name) => wanted(name)))
+  })
+  app.post('/pin', (request) => {
+    const { name, pinned } = checked(bodies.pin, request)
+    return api.pin(wanted(name), pinned)
+  })
+  app.post('/remove', (request) => api.remove(wanted(checked(bodies.named, request).name)))
+  app.post('/gc', (request) => {
+    checked(bodies.empty, request)
+    return api.gc()
+  })
+  app.post('/stop', (request, reply) => {
+    checked(bodies.empty, request)
+    // Stopping closes this server: the answer goes first.
+    reply.raw.once('close', () => {
+      api.stop().catch((err: unknown) => log?.error({ err }, 'stopping failed'))
+    })
+    return reply.header('connection', 'close').send({})
+  })
+}
+
+function addStreams(app: FastifyInstance, api: NodeApi, closing: AbortSignal, log: Log | undefined): void {
+  const stream = async <P, R>(
+    reply: FastifyReply,
+    call: (progress: (p: P) => void, signal: AbortSignal) => Promise<R>,
+  ): Promise<void> => {
+    reply.hijack()
+    const failure = await streamCall(reply.raw, closing, call)
+    if (failure?.code === 'INTERNAL') log?.error({ err: failure.cause ?? failure }, 'a control call failed')
+  }
+  app.post('/publish', (request, reply) => {
+    const { file, name, ...options } = checked(bodies.publish, request)
+    checkName(name)
+    return stream(reply, (progress, signal) => api.publish(file, name, options, progress, signal))
+  })
+  app.post('/fetch', (request, reply) => {
+    const { name, ...options } = checked(bodies.fetch, request)
+    wanted(name)
+    return stream(reply, (progress, signal) => api.fetch(name, options, progress, signal))
+  })
+  for (const method of ['verify', 'repair'] as const) {
+    app.post(`/${method}`, (request, reply) => {
+      const { name } = checked(bodies.maybeNamed, request)
+      if (name !== undefined) wanted(name)
+      return stream(reply, (progress, signal) => api[method](name, progress, signal))
+    })
+  }
+}
+
+/** NAME or NAME@BUILDER. @throws BAD_NAME */
+function wanted(text: string): string {
+  parseWantedName(text)
+  return text
+}
+
+/** @throws USAGE naming the field that is wrong */
+function checked<S extends z.ZodType>(schema: S, request: FastifyRequest): z.output<S> {
+  const result = schema.safeParse(request.body ?? {})
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  const field = issue?.path.join('.') || 'body'
+  throw new HotblockError('USAGE', `${field}: ${issue?.message ?? 'is wrong'}`, { field })
+}

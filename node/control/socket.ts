@@ -1,0 +1,101 @@
+/** Where the control socket of a home is, whether a daemon answers there, and how a dead daemon's socket is removed. */
+import { rename, rm, stat } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { HotblockError } from '../../protocols/errors.ts'
+
+/** sun_path of a Unix socket's address has 108 bytes, the last a zero. Beyond it Node would cut the path silently. */
+export const SOCKET_PATH_BYTES_MAX = 107
+const PROBE_TIMEOUT_MS = 2000
+
+/**
+ * @param home absolute path of the home
+ * @throws BAD_HOME where the path is too long for a socket
+ */
+export function socketPath(home: string): string {
+  const path = join(home, 'control.sock')
+  const bytes = Buffer.byteLength(path)
+  if (bytes <= SOCKET_PATH_BYTES_MAX) return path
+  throw new HotblockError(
+    'BAD_HOME',
+    `the path of the control socket has ${bytes} bytes, the system allows ${SOCKET_PATH_BYTES_MAX}; choose a shorter home: ${home}`,
+    { home, bytes, bytesMax: SOCKET_PATH_BYTES_MAX },
+  )
+}
+
+/** @throws BAD_HOME where the home is there and is no directory, or cannot be reached */
+export async function checkHome(home: string): Promise<void> {
+  try {
+    if ((await stat(home)).isDirectory()) return
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return
+    throw new HotblockError('BAD_HOME', `${reason(code)}: ${home}`, { home }, error)
+  }
+  throw new HotblockError('BAD_HOME', `the home is not a directory: ${home}`, { home })
+}
+
+function reason(code: string | undefined): string {
+  if (code === 'ENOTDIR') return 'a part of the path of the home is not a directory'
+  if (code === 'EACCES') return 'no permission to enter the home'
+  return `the home cannot be used (${code ?? 'unknown reason'})`
+}
+
+/** living: a daemon answers; dead: a socket that nobody listens on; absent: no socket. */
+export type SocketState = 'living' | 'dead' | 'absent'
+
+/** @throws BAD_HOME where something else than a socket has the name, or the user may not connect */
+export async function probeSocket(path: string): Promise<SocketState> {
+  const { promise, resolve, reject } = Promise.withResolvers<SocketState>()
+  const socket = connect({ path })
+  socket.setTimeout(PROBE_TIMEOUT_MS)
+  socket.once('connect', () => resolve('living'))
+  // A backlog that is full, or a daemon that is stopped, makes connecting wait: somebody is there all the same.
+  socket.once('timeout', () => resolve('living'))
+  socket.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') resolve('absent')
+    else if (error.code === 'ECONNREFUSED') resolve('dead')
+    else if (error.code === 'EAGAIN') resolve('living')
+    else reject(new HotblockError('BAD_HOME', `no way to the control socket (${error.code}): ${path}`, { path }, error))
+  })
+  try {
+    return await promise
+  } finally {
+    socket.destroy()
+  }
+}
+
+/**
+ * Makes room for a socket of our own. A dead daemon's socket is moved aside before it is removed and probed there once
+ * more: of two daemons that start together, neither can remove the other's fresh socket for good.
+ *
+ * @throws DAEMON_RUNNING where a daemon answers
+ */
+export async function claimSocket(home: string): Promise<string> {
+  const path = socketPath(home)
+  const state = await probeSocket(path)
+  if (state === 'absent') return path
+  if (state === 'living') throw daemonRunning(home)
+  const found = await stat(path).catch(ignoreMissing)
+  if (found !== undefined && !found.isSocket()) {
+    throw new HotblockError('BAD_HOME', `control.sock is there and is no socket: ${path}`, { path })
+  }
+  const aside = `${path.slice(0, -'control.sock'.length)}.c${process.pid % 100_000}`
+  await rename(path, aside).catch(ignoreMissing)
+  const moved = await probeSocket(aside)
+  if (moved === 'living') {
+    await rename(aside, path)
+    throw daemonRunning(home)
+  }
+  await rm(aside, { force: true })
+  return path
+}
+
+export function daemonRunning(home: string): HotblockError {
+  return new HotblockError('DAEMON_RUNNING', `a daemon is running in ${home}`, { home })
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
+  return undefined
+}

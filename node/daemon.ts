@@ -1,0 +1,248 @@
+/**
+ * The daemon of a node: makes every part, wires them, starts them in order and stops them in the opposite one.
+ *
+ *     store, pool, records -> host (not started) -> records push, discovery, block server -> host starts -> control socket
+ */
+import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
+import { PEER_ADDRESSES_MAX } from '../protocols/blocks/constants.ts'
+import { Libp2pDiscovery } from '../protocols/discovery/libp2p.ts'
+import { systemClock } from '../protocols/ports.ts'
+import { RecordBook } from '../protocols/records/book.ts'
+import { REPUBLISH_MS, RecordDht } from '../protocols/records/dht.ts'
+import { RecordNamespace } from '../protocols/records/dht-namespace.ts'
+import { RecordPush } from '../protocols/records/push/handler.ts'
+import { Advertising } from './advertising.ts'
+import type { NodeApi } from './api.ts'
+import type { Config } from './config.ts'
+import { startControlServer } from './control/server.ts'
+import { Fetches } from './fetch/manager.ts'
+import type { FetchDeps } from './fetch/ports.ts'
+import { Wants } from './fetch/wants.ts'
+import type { Logger } from './logging.ts'
+import { handleBlocks, libp2pMesh } from './mesh.ts'
+import { metricsText } from './metrics.ts'
+import { Names } from './names.ts'
+import { createHost, type Host } from './net/host.ts'
+import { createNodeApi, nameImage } from './node-api.ts'
+import { OffenderList } from './offenders.ts'
+import { createPool } from './pool/pool.ts'
+import type { Publisher } from './publisher.ts'
+import { rememberedPeers } from './remembered.ts'
+import { BlockServer } from './serve/source.ts'
+import { peerRows, statusReport } from './status.ts'
+import { loadIdentity } from './store/identity.ts'
+import { openStore } from './store/open.ts'
+import { Traffic } from './traffic.ts'
+import { VERSION } from './version.ts'
+
+export interface DaemonInit extends Config {
+  readonly log: Logger
+  /** Signs and announces images; the builder's part of a node. */
+  readonly publisher: Publisher
+}
+
+export interface Daemon {
+  readonly peer: string
+  readonly addresses: string[]
+  readonly api: NodeApi
+  /** Resolves when the daemon was asked to stop through its control socket. */
+  readonly closed: Promise<void>
+  /** Idempotent. */
+  stop(): Promise<void>
+}
+
+/** @throws DAEMON_RUNNING, BAD_HOME, HOME_TOO_NEW, BAD_CONFIG, LISTEN */
+export async function startDaemon(init: DaemonInit): Promise<Daemon> {
+  const { home, log } = init
+  const undo: (() => unknown)[] = []
+  const stopAll = async (): Promise<void> => {
+    for (let last = undo.pop(); last !== undefined; last = undo.pop()) {
+      try {
+        await last()
+      } catch (error) {
+        log.warn({ error: String(error) }, 'a part of the daemon did not stop in order')
+      }
+    }
+  }
+  try {
+    return await start(init, undo, stopAll)
+  } catch (error) {
+    await stopAll()
+    throw error
+  } finally {
+    log.debug({ home }, 'daemon')
+  }
+}
+
+async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => Promise<void>): Promise<Daemon> {
+  const { home, log, trust, hookBits, rateUpBytes, rateDownBytes, quotaBytes, floorBytes } = init
+  const startedAt = performance.now()
+  const clock = systemClock
+  const random = Math.random
+  const privateKey = await loadIdentity(home)
+  const store = await openStore(home, { ...(quotaBytes === undefined ? {} : { quotaBytes }), floorBytes, log })
+  undo.push(() => store.close())
+  const pool = createPool()
+  undo.push(() => pool.close())
+
+  const traffic = new Traffic()
+  const offenders = new OffenderList(clock, log)
+  const onOffence = (peer: string, code: string): void => offenders.add(peer, code)
+  const self = peerIdFromPrivateKey(privateKey).toString()
+  const book = await RecordBook.open({ rows: store, trust, self, log })
+  const namespace = new RecordNamespace({ datastore: store.datastore, trusts: (builder) => book.trusts(builder) })
+  const host = await createHost({
+    privateKey,
+    listen: init.listen,
+    bootstrap: init.bootstrap,
+    datastore: store.datastore,
+    remembered: rememberedPeers(store),
+    agent: `hotblock/${VERSION}`,
+    log,
+    validators: namespace.validators,
+    selectors: namespace.selectors,
+  })
+  const { libp2p } = host
+  const push = new RecordPush({ libp2p, book, onOffence, log })
+  await push.start()
+  const discovery = new Libp2pDiscovery({ libp2p, dht: host.dht, log, onOffence })
+  await discovery.start()
+  const server = new BlockServer({
+    store,
+    pool,
+    clock,
+    random,
+    rateUpBytes,
+    traffic,
+    addressesOf: (peer) => dialableAddresses(libp2p, peer),
+  })
+  undo.push(() => server.close())
+  const unhandle = await handleBlocks(libp2p, server, offenders, log)
+  await host.start()
+  undo.push(() => host.stop())
+  undo.push(unhandle)
+  undo.push(() => push.stop())
+  undo.push(() => discovery.close())
+
+  const dht = new RecordDht({ dht: host.dht, namespace, book, self, log })
+  const names = new Names({ book, dht, log })
+  const advertising = new Advertising({ store, discovery, hookBits, log })
+  undo.push(() => advertising.close())
+  const changed = (): void => advertising.changed()
+  const mesh = libp2pMesh(libp2p, discovery)
+  const deps: FetchDeps = {
+    store,
+    pool,
+    mesh,
+    server,
+    offenders,
+    clock,
+    random,
+    log,
+    traffic,
+    hookBits,
+    rateDownBytes,
+    self,
+  }
+  const fetches = new Fetches(deps, changed)
+  undo.push(() => fetches.close())
+
+  const stopped = Promise.withResolvers<void>()
+  const nodeApi = createNodeApi({
+    self,
+    store,
+    deps,
+    fetches,
+    book,
+    names,
+    changed,
+    get wants() {
+      return wants
+    },
+    publish: (file, name, options, progress) =>
+      init.publisher(
+        {
+          store,
+          pool,
+          book,
+          privateKey,
+          self,
+          announce: async (record, bytes) => {
+            await nameImage(store, book, record)
+            await Promise.all([dht.publish(bytes), advertising.flush()])
+          },
+        },
+        file,
+        name,
+        options,
+        progress,
+      ),
+    status: () =>
+      statusReport({
+        home,
+        host,
+        store,
+        discovery,
+        advertising,
+        fetches,
+        wants,
+        server,
+        trust: book.trusted,
+        startedAt,
+      }),
+    peers: () => peerRows(libp2p, traffic),
+    metrics: async () => metricsText(await nodeApi.status(), offenders.size),
+    stop: async () => stopped.resolve(),
+  })
+  const wants = new Wants({
+    store,
+    log,
+    get: async (name, signal) => {
+      await nodeApi.fetch(name, {}, () => {}, signal)
+    },
+  })
+  undo.push(() => wants.close())
+  const unlisten = book.onChange(({ record }) => {
+    log.info({ name: record.name, sequence: record.sequence, builder: record.builder }, 'a record is news')
+    void nameImage(store, book, record)
+    for (const name of wants.names) if (name.split('@')[0] === record.name) wants.nudge(name)
+  })
+  undo.push(unlisten)
+  const republish = setInterval(() => void dht.republish(), REPUBLISH_MS)
+  undo.push(() => clearInterval(republish))
+  const onConnect = (): void => wants.nudge()
+  libp2p.addEventListener('peer:connect', onConnect)
+  undo.push(() => libp2p.removeEventListener('peer:connect', onConnect))
+
+  const control = await startControlServer({ home, api: nodeApi, log })
+  undo.push(() => control.close())
+  changed()
+  wants.start()
+  let stopping: Promise<void> | undefined
+  return {
+    peer: host.peerId,
+    addresses: host.addresses(),
+    api: nodeApi,
+    closed: stopped.promise,
+    stop: () => {
+      stopping ??= stopAll()
+      return stopping
+    },
+  }
+}
+
+/** Addresses at which others can dial a connected peer, as it said itself; those of the host that it is seen at go first. */
+async function dialableAddresses(libp2p: Host['libp2p'], peer: string): Promise<string[]> {
+  const id = peerIdFromString(peer)
+  const known = await libp2p.peerStore.get(id).catch(() => undefined)
+  const seenAt = new Set(libp2p.getConnections(id).map(({ remoteAddr }) => hostOf(remoteAddr.toString())))
+  const addresses = (known?.addresses ?? []).map(({ multiaddr }) => multiaddr.toString())
+  return addresses
+    .sort((a, b) => Number(seenAt.has(hostOf(b))) - Number(seenAt.has(hostOf(a))))
+    .slice(0, PEER_ADDRESSES_MAX)
+}
+
+/** /ip4/1.2.3.4 of /ip4/1.2.3.4/tcp/5 */
+function hostOf(address: string): string {
+  return address.split('/').slice(0, 3).join('/')
+}

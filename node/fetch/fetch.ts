@@ -1,0 +1,421 @@
+import type { CID } from 'multiformats/cid'
+import { HotblockError } from '../../protocols/errors.ts'
+import { hookKeys } from '../../protocols/table/sample.ts'
+import type { Table } from '../../protocols/table/table.ts'
+import type { FetchPhase, FetchProgress, PeerShare } from '../api.ts'
+import type { Place, StoredImage } from '../store/store.ts'
+import { ColdFetch, stalled } from './cold.ts'
+import { blockRows, copyHot, findHot, verifyRows } from './hot.ts'
+import { batches, columnsOf, type DistinctBlocks, distinctBlocks, inParallel } from './items.ts'
+import type { FetchDeps } from './ports.ts'
+import { type Candidate, type OpenPeer, Sessions } from './sessions.ts'
+import { fetchTable } from './table.ts'
+
+/** How long a fetch waits for the first peer, and for any progress, before it gives up. */
+const FIRST_PEER_MS = 15_000
+const PROGRESS_MS = 30_000
+/** Peers with the same blocks in other images are looked for this long before the builder is asked for them. */
+const BUILDER_GRACE_MS = 400
+/** A fetch smaller than this does not wait for them. */
+const GRACE_BYTES_MIN = 4 * 1024 * 1024
+/** Hook hashes of the cold blocks that are looked up, and peers that are then probed. */
+const HOOKS_LOOKED_UP_MAX = 64
+const HOOK_PEERS_MAX = 8
+const PROVIDERS_MAX = 20
+const FIND_TIMEOUT_MS = 3_000
+
+/** What is to be fetched, as its record says. */
+export interface FetchTarget {
+  readonly name: string
+  readonly root: CID
+  /** Peer id of who signed the record; holds the image, as a rule. */
+  readonly builder: string
+  readonly imageBytes: number
+}
+
+export interface FetchResult {
+  readonly image: StoredImage
+  readonly table: Table
+  readonly hotBytes: number
+  readonly coldBytes: number
+  readonly resumedBytes: number
+  readonly tableBytes: number
+  readonly wireBytes: number
+  readonly seconds: number
+  readonly peers: PeerShare[]
+}
+
+/** One fetch of one image, from the record to the complete file. */
+export class ImageFetch {
+  readonly target: FetchTarget
+  readonly #deps: FetchDeps
+  readonly #sessions: Sessions
+  readonly #startedAt: number
+  readonly #early: { peer: string; held: number[]; getting: number[] }[] = []
+  #cold: ColdFetch | undefined
+  #phase: FetchPhase = 'table'
+  #doneBytes = 0
+  #hotBytes = 0
+  #coldBytes = 0
+  #progressAt: number
+  #hadPeers = false
+  #seeking = false
+  #hookPeersSought = false
+  #onOpened: (() => void) | undefined
+
+  constructor(deps: FetchDeps, target: FetchTarget) {
+    this.#deps = deps
+    this.target = target
+    this.#startedAt = deps.clock.now()
+    this.#progressAt = this.#startedAt
+    this.#sessions = new Sessions(deps, target.root, {
+      opened: (peer) => this.#opened(peer),
+      closed: (peer) => this.#cold?.closed(peer),
+      frame: (peer, frame) => void this.#cold?.frame(peer, frame),
+      busy: (peer, request, ms) => this.#cold?.busy(peer, request, ms),
+      have: (peer, held, getting) => {
+        if (this.#cold === undefined) this.#early.push({ peer, held, getting })
+        else this.#cold.have(peer, held, getting)
+      },
+      heard: (peer) => this.#cold?.heard(peer),
+    })
+  }
+
+  progress(): FetchProgress {
+    const received = this.#sessions.received()
+    return {
+      phase: this.#phase,
+      name: this.target.name,
+      imageBytes: this.target.imageBytes,
+      doneBytes: this.#doneBytes,
+      hotBytes: this.#hotBytes,
+      coldBytes: this.#coldBytes,
+      wireBytes: received.reduce((sum, { bytes }) => sum + bytes, 0),
+      peers: this.#sessions.open.length,
+      seconds: (this.#deps.clock.now() - this.#startedAt) / 1000,
+    }
+  }
+
+  /** @throws NO_PEERS, STALLED, NO_SPACE, BAD_TABLE, CANCELLED; what was fetched stays for the next time */
+  async run(signal: AbortSignal): Promise<FetchResult> {
+    const stop = (): void => this.#cold?.fail(cancelled(this.target.name))
+    signal.addEventListener('abort', stop)
+    const watch = setInterval(() => this.#watch(), 500)
+    try {
+      this.#sessions.add([{ peer: this.target.builder, addresses: [], role: 'builder' }])
+      void this.#seek()
+      const { table, receivedBytes } = await this.#getTable(signal)
+      this.#sessions.segments = table.segments.length
+      this.#moved()
+      return await this.#fill(table, receivedBytes, signal)
+    } catch (error) {
+      throw signal.aborted ? cancelled(this.target.name) : error
+    } finally {
+      clearInterval(watch)
+      signal.removeEventListener('abort', stop)
+      this.#cold?.fail(cancelled(this.target.name))
+      this.#sessions.close()
+      this.#deps.server.holdingsOf.end(this.target.root)
+    }
+  }
+
+  /** Only the table, and who is known to hold the image: what a plan needs. */
+  async tableOnly(signal: AbortSignal): Promise<{ table: Table; receivedBytes: number; holders: number }> {
+    try {
+      this.#sessions.add([{ peer: this.target.builder, addresses: [], role: 'builder' }])
+      const sought = this.#seek()
+      const result = await this.#getTable(signal)
+      await sought
+      await this.#dialled()
+      const holders = this.#sessions.open.filter(({ holdings }) => holdings.holds !== 'none').length
+      return { ...result, holders }
+    } finally {
+      this.#sessions.close()
+    }
+  }
+
+  async #getTable(signal: AbortSignal): Promise<{ table: Table; receivedBytes: number }> {
+    const { store } = this.#deps
+    const table = store.table(this.target.root)
+    if (table !== undefined) return { table, receivedBytes: 0 }
+    for (let tries = 0; ; tries++) {
+      await this.#somePeer(signal)
+      try {
+        return await fetchTable(this.#deps, this.#sessions, this.target.root, signal)
+      } catch (error) {
+        if (!(error instanceof HotblockError) || error.code !== 'NO_PEERS' || tries >= 3) throw error
+        await this.#seek()
+      }
+    }
+  }
+
+  /** Waits until there is a session with somebody. @throws NO_PEERS */
+  async #somePeer(signal: AbortSignal): Promise<void> {
+    const until = this.#deps.clock.now() + FIRST_PEER_MS
+    while (this.#sessions.open.length === 0) {
+      signal.throwIfAborted()
+      if (this.#deps.clock.now() > until) throw stalled(this.target.name, false)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, 200)
+        this.#onOpened = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      this.#onOpened = undefined
+      this.#sessions.fill()
+      if (this.#sessions.open.length === 0 && this.#sessions.dialing === 0) void this.#seek()
+    }
+  }
+
+  /** Waits until no dial is under way, shortly. */
+  async #dialled(): Promise<void> {
+    for (let i = 0; i < 20 && this.#sessions.dialing > 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  async #fill(table: Table, tableBytes: number, signal: AbortSignal): Promise<FetchResult> {
+    const { store, server } = this.#deps
+    const began = store.image(this.target.root)
+    const image = await store.begin(table, table.imageBytes - table.zeroBytes)
+    this.#doneBytes = table.zeroBytes
+    const rows = blockRows(table)
+    const resumed = began?.state === 'partial' ? await this.#resume(table, rows, image) : new Uint8Array(table.entries)
+    let resumedBytes = 0
+    const open = rows.filter((row) => {
+      if (resumed[row] === 1) resumedBytes += table.lengths[row]!
+      return resumed[row] === 0
+    })
+    const places = await findHot(store, table, open, image.number)
+    const hot: { row: number; place: Place }[] = []
+    const cold: number[] = []
+    open.forEach((row, i) => {
+      const place = places[i]
+      if (place === undefined) cold.push(row)
+      else hot.push({ row, place })
+    })
+    this.#hotBytes = hot.reduce((sum, { row }) => sum + table.lengths[row]!, 0)
+    this.#coldBytes = cold.reduce((sum, row) => sum + table.lengths[row]!, 0)
+
+    const blocks = distinctBlocks(table)
+    const holdings = server.holdingsOf.begin(this.target.root, table.segments.length)
+    this.#startCold(table, blocks, image, holdings)
+    this.#phase = 'cold'
+    const { first, repeats } = splitRepeats(blocks, cold, resumed)
+    this.#cold!.begin(first.map((row) => blocks.itemOf[row]!))
+    void this.#seekHookPeers(table, first)
+    const failed = await copyHot(store, this.#deps.pool, table, hot, image, async (copied) => {
+      const { offsets, hashes } = columnsOf(table, copied)
+      await store.blocks.add(image.number, offsets, hashes)
+      this.#arrived(copied.reduce((sum, row) => sum + table.lengths[row]!, 0))
+    })
+    signal.throwIfAborted()
+    if (failed.length > 0) this.#coolDown(table, blocks, failed, repeats)
+    this.#cold!.close()
+    await this.#cold!.finished
+    this.#phase = 'finish'
+    await this.#copyRepeats(table, blocks, repeats, image)
+    const complete = await store.complete(this.target.root)
+    this.#phase = 'done'
+    const received = this.#sessions.received()
+    return {
+      image: complete,
+      table,
+      hotBytes: this.#hotBytes,
+      coldBytes: this.#coldBytes,
+      resumedBytes,
+      tableBytes,
+      wireBytes: received.reduce((sum, { bytes }) => sum + bytes, 0),
+      seconds: (this.#deps.clock.now() - this.#startedAt) / 1000,
+      peers: received.map(({ peer, role, bytes }) => ({
+        peer,
+        role,
+        blocks: this.#cold!.blocksFrom.get(peer) ?? 0,
+        bytes,
+      })),
+    }
+  }
+
+  /** Blocks that the index promised and that are not what they should be: they are fetched after all. */
+  #coolDown(table: Table, blocks: DistinctBlocks, failed: number[], repeats: number[]): void {
+    const bytes = failed.reduce((sum, row) => sum + table.lengths[row]!, 0)
+    this.#hotBytes -= bytes
+    this.#coldBytes += bytes
+    this.#deps.log.warn({ name: this.target.name, blocks: failed.length }, 'blocks on this node are damaged')
+    const wanted = new Set<number>()
+    for (const row of failed) {
+      const item = blocks.itemOf[row]!
+      // The item is written where its first row lies; other rows of it are copied from there at the end.
+      if (blocks.rows[item] !== row) repeats.push(row)
+      wanted.add(item)
+    }
+    this.#cold!.want([...wanted])
+  }
+
+  #startCold(
+    table: Table,
+    blocks: DistinctBlocks,
+    image: StoredImage,
+    holdings: ReturnType<FetchDeps['server']['holdingsOf']['begin']>,
+  ): void {
+    const grace = this.#coldBytes >= GRACE_BYTES_MIN ? BUILDER_GRACE_MS : 0
+    this.#cold = new ColdFetch({
+      deps: this.#deps,
+      sessions: this.#sessions,
+      table,
+      blocks,
+      image,
+      holdings,
+      builderFromMs: this.#deps.clock.now() + grace,
+      arrived: (bytes) => this.#arrived(bytes),
+      seek: () => void this.#seek(),
+    })
+    for (const peer of this.#sessions.open) this.#cold.opened(peer)
+    for (const { peer, held, getting } of this.#early) this.#cold.have(peer, held, getting)
+    this.#early.length = 0
+  }
+
+  /** What an earlier run left in the unfinished file, found by hashing it again. @returns 1 for each row that is right */
+  async #resume(table: Table, rows: number[], image: StoredImage): Promise<Uint8Array> {
+    this.#phase = 'resume'
+    const right = new Uint8Array(table.entries)
+    const { good } = await verifyRows(this.#deps.pool, table, rows, image.path, () => this.#moved())
+    for (const row of good) right[row] = 1
+    for (const batch of batches(table, good, Number.POSITIVE_INFINITY, 4096)) {
+      const { offsets, hashes } = columnsOf(table, batch)
+      await this.#deps.store.blocks.add(image.number, offsets, hashes)
+    }
+    this.#arrived(good.reduce((sum, row) => sum + table.lengths[row]!, 0))
+    return right
+  }
+
+  /** Blocks that occur more than once in the image came once; the other places are filled from the first. */
+  async #copyRepeats(table: Table, blocks: DistinctBlocks, repeats: number[], image: StoredImage): Promise<void> {
+    await inParallel(batches(table, repeats, 8 * 1024 * 1024, 4096), 2, async (batch) => {
+      const { offsets, lengths, hashes } = columnsOf(table, batch)
+      const fromOffsets = Float64Array.from(batch, (row) => table.offsets[blocks.rows[blocks.itemOf[row]!]!]!)
+      const job = { kind: 'copy', from: image.path, to: image.path } as const
+      const { good } = await this.#deps.pool.run<'copy'>({ ...job, fromOffsets, toOffsets: offsets, lengths, hashes })
+      if (good.includes(0))
+        throw new HotblockError('INTERNAL', `a block of ${this.target.name} was lost while it arrived`)
+      this.#arrived(lengths.reduce((sum, length) => sum + length, 0))
+    })
+  }
+
+  #opened(peer: OpenPeer): void {
+    this.#hadPeers = true
+    this.#onOpened?.()
+    this.#cold?.opened(peer)
+    this.#sessions.introduce()
+    if (peer.role === 'hook' && peer.holdings.holds !== 'all') void this.#probe(peer)
+  }
+
+  async #probe(peer: OpenPeer): Promise<void> {
+    if (this.#cold === undefined) return
+    try {
+      const blocks = await this.#cold.probe(peer)
+      this.#deps.log.debug({ peer: peer.peer, blocks }, 'the peer holds blocks of the image in another one')
+    } catch (error) {
+      this.#deps.log.debug({ peer: peer.peer, error: (error as Error).message }, 'the peer did not answer a probe')
+    }
+  }
+
+  /** Looks for peers that hold or fetch the image. */
+  async #seek(): Promise<void> {
+    if (this.#seeking) return
+    this.#seeking = true
+    try {
+      const { root, name } = this.target
+      this.#sessions.add(
+        this.#deps.server.swarms.peers(root).map(({ id, addresses }) => ({ peer: id, addresses, role: 'swarm' })),
+      )
+      const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
+      const [found] = await this.#deps.mesh.find([root.multihash.digest], PROVIDERS_MAX, signal)
+      const providers = found?.providers ?? []
+      this.#deps.log.debug({ name, providers: providers.length }, 'looked for peers')
+      this.#sessions.add(providers.map(({ peer, addresses }) => this.#candidate(peer, addresses)))
+    } catch (error) {
+      this.#deps.log.debug({ name: this.target.name, error: (error as Error).message }, 'found no peers')
+    } finally {
+      this.#seeking = false
+    }
+  }
+
+  /** Looks for peers that hold cold blocks in other images: those that advertise the most of their hook hashes. */
+  async #seekHookPeers(table: Table, cold: number[]): Promise<void> {
+    if (this.#hookPeersSought) return
+    this.#hookPeersSought = true
+    try {
+      const { hashes } = columnsOf(table, cold)
+      const keys = hookKeys({ hashes, zero: new Uint8Array(cold.length) }, this.#deps.hookBits)
+      if (keys.length > 0) {
+        const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
+        const chosen = keys.slice(0, HOOKS_LOOKED_UP_MAX)
+        const found = await this.#deps.mesh.find(chosen, PROVIDERS_MAX, signal)
+        this.#sessions.add(hookCandidates(found).slice(0, HOOK_PEERS_MAX))
+        await this.#dialled()
+      }
+    } catch (error) {
+      this.#deps.log.debug({ error: (error as Error).message }, 'found no peers by hook hashes')
+    } finally {
+      this.#cold?.settled()
+    }
+  }
+
+  #candidate(peer: string, addresses: string[]): Candidate {
+    return { peer, addresses, role: peer === this.target.builder ? 'builder' : 'swarm' }
+  }
+
+  #arrived(bytes: number): void {
+    this.#doneBytes += bytes
+    this.#moved()
+  }
+
+  #moved(): void {
+    this.#progressAt = this.#deps.clock.now()
+  }
+
+  #watch(): void {
+    this.#sessions.fill()
+    if (this.#phase !== 'cold' || this.#deps.clock.now() - this.#progressAt < PROGRESS_MS) return
+    this.#cold?.fail(stalled(this.target.name, this.#hadPeers))
+  }
+}
+
+/** Peers by how many of the hook hashes they advertise, the most first. */
+function hookCandidates(found: { providers: { peer: string; addresses: string[] }[] }[]): Candidate[] {
+  const peers = new Map<string, { candidate: Candidate; hooks: number }>()
+  for (const { providers } of found) {
+    for (const { peer, addresses } of providers) {
+      const known = peers.get(peer)
+      if (known === undefined) peers.set(peer, { candidate: { peer, addresses, role: 'hook' }, hooks: 1 })
+      else known.hooks++
+    }
+  }
+  return [...peers.values()].sort((a, b) => b.hooks - a.hooks).map(({ candidate }) => candidate)
+}
+
+/** First occurrences, which are fetched, and further rows of the same blocks, which are copied from them. */
+function splitRepeats(
+  blocks: DistinctBlocks,
+  cold: number[],
+  resumed: Uint8Array,
+): { first: number[]; repeats: number[] } {
+  const first: number[] = []
+  const repeats: number[] = []
+  const seen = new Set<number>()
+  for (const row of cold) {
+    const item = blocks.itemOf[row]!
+    const firstRow = blocks.rows[item]!
+    if (row !== firstRow) repeats.push(row)
+    if (seen.has(item) || resumed[firstRow] === 1) continue
+    seen.add(item)
+    first.push(firstRow)
+  }
+  return { first, repeats }
+}
+
+function cancelled(name: string): HotblockError {
+  return new HotblockError('CANCELLED', `the fetch of ${name} was stopped`, { name })
+}

@@ -1,0 +1,84 @@
+import { HotblockError } from '../../protocols/errors.ts'
+import type { FetchProgress, TransferRow } from '../api.ts'
+import { type FetchResult, type FetchTarget, ImageFetch } from './fetch.ts'
+import type { FetchDeps } from './ports.ts'
+
+const PROGRESS_INTERVAL_MS = 200
+
+interface Running {
+  readonly fetch: ImageFetch
+  readonly abort: AbortController
+  readonly result: Promise<FetchResult>
+  waiters: number
+}
+
+/** The running fetches: one for an image, however many wait for it. */
+export class Fetches {
+  readonly #deps: FetchDeps
+  readonly #running = new Map<string, Running>()
+  readonly #changed: () => void
+  #closed = false
+
+  /** @param changed called when an image begins to be fetched, and when it is complete */
+  constructor(deps: FetchDeps, changed: () => void) {
+    this.#deps = deps
+    this.#changed = changed
+  }
+
+  get transfers(): TransferRow[] {
+    return [...this.#running.values()].map(({ fetch }) => {
+      const { phase, name, doneBytes, imageBytes, wireBytes, peers, seconds } = fetch.progress()
+      return { name, root: fetch.target.root.toString(), phase, doneBytes, imageBytes, wireBytes, peers, seconds }
+    })
+  }
+
+  isRunning(root: string): boolean {
+    return this.#running.has(root)
+  }
+
+  /**
+   * Waits for an image, fetching it if nobody does yet. The fetch ends early only when all who wait have gone.
+   * @throws CANCELLED when the signal aborts; what ImageFetch.run throws
+   */
+  async fetch(target: FetchTarget, progress: (p: FetchProgress) => void, signal: AbortSignal): Promise<FetchResult> {
+    signal.throwIfAborted()
+    const running = this.#running.get(target.root.toString()) ?? this.#start(target)
+    running.waiters++
+    const timer = setInterval(() => progress(running.fetch.progress()), PROGRESS_INTERVAL_MS)
+    const gone = Promise.withResolvers<never>()
+    const leave = (): void => gone.reject(new HotblockError('CANCELLED', `stopped waiting for ${target.name}`))
+    signal.addEventListener('abort', leave)
+    try {
+      const result = await Promise.race([running.result, gone.promise])
+      progress(running.fetch.progress())
+      return result
+    } finally {
+      clearInterval(timer)
+      signal.removeEventListener('abort', leave)
+      if (--running.waiters === 0) running.abort.abort()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { abort } of this.#running.values()) abort.abort()
+    await Promise.allSettled([...this.#running.values()].map(({ result }) => result))
+  }
+
+  #start(target: FetchTarget): Running {
+    if (this.#closed) throw new HotblockError('CANCELLED', 'the daemon stops')
+    const key = target.root.toString()
+    const fetch = new ImageFetch(this.#deps, target)
+    const abort = new AbortController()
+    const result = fetch.run(abort.signal).finally(() => {
+      this.#running.delete(key)
+      this.#changed()
+    })
+    // Whoever waits hears of a failure; that nobody waits any more is no failure.
+    result.catch(() => {})
+    const running = { fetch, abort, result, waiters: 0 }
+    this.#running.set(key, running)
+    this.#deps.log.info({ name: target.name, root: key }, 'fetch begins')
+    return running
+  }
+}

@@ -1,0 +1,50 @@
+import { rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { HotblockError } from '../protocols/errors.ts'
+import { BLOCK_BYTES_DEFAULT } from '../protocols/table/constants.ts'
+import type { Table } from '../protocols/table/table.ts'
+import type { PublishOptions, PublishProgress } from './api.ts'
+import { blockRows } from './fetch/hot.ts'
+import { batches, columnsOf } from './fetch/items.ts'
+import { hashImage } from './hashing.ts'
+import type { Pool } from './pool/jobs.ts'
+import type { Store, StoredImage } from './store/store.ts'
+
+/**
+ * Takes an image file into the store: it is read once, and what is hashed is what is copied, so that a file that changes
+ * meanwhile still gives an image that is what its table says.
+ * @throws NO_SUCH_FILE, BAD_FILE, NO_SPACE
+ */
+export async function importImage(
+  store: Store,
+  pool: Pool,
+  file: string,
+  options: PublishOptions,
+  progress: (p: PublishProgress) => void,
+): Promise<{ image: StoredImage; table: Table }> {
+  const info = await stat(file)
+  if (!info.isFile() || info.size === 0) {
+    throw new HotblockError('BAD_FILE', `not a regular, non-empty file: ${file}`, { path: file })
+  }
+  const needed = Math.min(info.size, info.blocks * 512)
+  if (!(await store.room(needed)).fits) {
+    throw new HotblockError('NO_SPACE', `${file} does not fit: ${needed} bytes are needed`, { path: file, needed })
+  }
+  const temporary = store.temporaryPath()
+  try {
+    await writeFile(temporary, '')
+    await truncate(temporary, info.size)
+    const { cut, blockBytes = BLOCK_BYTES_DEFAULT } = options
+    const { table, blobs } = await hashImage(file, pool, { cut, blockBytes, to: temporary }, (doneBytes, imageBytes) =>
+      progress({ phase: 'import', doneBytes, imageBytes }),
+    )
+    await store.putTableBytes(blobs)
+    const image = await store.adopt(table, temporary)
+    for (const batch of batches(table, blockRows(table), Number.POSITIVE_INFINITY, 16_384)) {
+      const { offsets, hashes } = columnsOf(table, batch)
+      await store.blocks.add(image.number, offsets, hashes)
+    }
+    return { image: await store.complete(table.root), table }
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}

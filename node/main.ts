@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+/**
+ * The entry of the command line. It alone reads arguments, environment and signals; it alone may load commands of
+ * builder/ and simulations/.
+ */
+import { homedir } from 'node:os'
+import type { Environment } from './cli/environment.ts'
+
+const NODE_MAJOR_MIN = 24
+
+// Nothing else is imported statically: an older Node would fail on what it does not know before it could say so.
+if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
+  process.stderr.write(`hotblock: Node ${NODE_MAJOR_MIN} or newer is needed, this is ${process.versions.node}\n`)
+  process.exitCode = 1
+} else {
+  await main()
+}
+
+async function main(): Promise<void> {
+  const { env, stdout, stderr } = process
+  const { runCli } = await import('./cli/program.ts')
+  const { defaultHome } = await import('./cli/environment.ts')
+  // A reader that has seen enough (head, a closed pager) is no failure.
+  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  stderr.on('error', () => {})
+  const environment: Environment = {
+    argv: process.argv.slice(2),
+    homeVariable: env.HOTBLOCK_HOME || undefined,
+    defaultHome: defaultHome(process.getuid?.(), env.XDG_DATA_HOME, homedir()),
+    cwd: process.cwd(),
+    debug: env.HOTBLOCK_DEBUG === '1',
+    noColour: Boolean(env.NO_COLOR) || env.TERM === 'dumb',
+    stdout,
+    stderr,
+    onSignal(callback) {
+      process.on('SIGINT', callback)
+      process.on('SIGTERM', callback)
+    },
+  }
+  const unexpected = (thrown: unknown) => {
+    const message = thrown instanceof Error ? thrown.message.split('\n')[0] : String(thrown)
+    stderr.write(`hotblock: INTERNAL: ${message}\n`)
+    if (environment.debug && thrown instanceof Error) stderr.write(`${thrown.stack}\n`)
+    process.exit(1)
+  }
+  process.on('uncaughtException', unexpected)
+  process.on('unhandledRejection', unexpected)
+  // Not awaited: a promise that nothing will settle any more must not turn into Node's own exit status 13.
+  runCli(environment).then((status) => stdout.write('', () => process.exit(status)), unexpected)
+}

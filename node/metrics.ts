@@ -1,0 +1,30 @@
+import { Gauge, Registry } from 'prom-client'
+import type { StatusReport } from './api.ts'
+
+/** Prometheus text of what status says. A registry of its own: several nodes in one process do not share it. */
+export async function metricsText(status: StatusReport, offenders: number): Promise<string> {
+  const registry = new Registry()
+  const gauge = (name: string, help: string, value: number): void => {
+    new Gauge({ name: `hotblock_${name}`, help, registers: [registry] }).set(value)
+  }
+  gauge('uptime_seconds', 'Time since the daemon started', status.uptimeSeconds)
+  gauge('connections', 'Open connections to peers', status.connections)
+  gauge('dht_peers', 'Peers in the routing table', status.dht.peers)
+  gauge('dht_advertised_keys', 'Keys that this node advertises', status.dht.advertisedKeys)
+  gauge('dht_provider_records', 'Provider records that this node keeps for others', status.dht.providerRecords)
+  gauge('images_complete', 'Complete images', status.images.complete)
+  gauge('images_partial', 'Images that are being fetched', status.images.partial)
+  gauge('transfers', 'Running fetches', status.transfers.length)
+  gauge('wants', 'Names that prefetch waits for', status.wants.length)
+  gauge('served_bytes', 'Bytes of frames sent to peers since the start', status.served.bytes)
+  gauge('served_blocks', 'Blocks sent to peers since the start', status.served.blocks)
+  gauge('served_refused', 'Requests of peers that were refused since the start', status.served.refused)
+  gauge('store_image_bytes', 'Disk space of images', status.store.imageBytes)
+  gauge('store_index_bytes', 'Disk space of the index', status.store.indexBytes)
+  gauge('store_free_bytes', 'Free space of the file system', status.store.freeBytes)
+  gauge('store_indexed_blocks', 'Blocks in the index', status.store.indexedBlocks)
+  gauge('memory_rss_bytes', 'Resident memory', status.memory.rssBytes)
+  gauge('memory_heap_bytes', 'JavaScript heap in use', status.memory.heapBytes)
+  gauge('offenders', 'Peers that are left alone because they broke the rules', offenders)
+  return registry.metrics()
+}

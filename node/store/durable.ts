@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import { link, open, rename, unlink } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** Makes what was created, renamed or removed in a directory last over a crash of the machine. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/**
+ * Writes a small file so that it is there whole or not at all, whatever happens on the way.
+ *
+ * @param replace false leaves a file that is there (perhaps since a moment) as it is
+ */
+export async function writeWhole(path: string, bytes: Uint8Array, mode: number, replace: boolean): Promise<void> {
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
+  const handle = await open(temporary, 'wx', mode)
+  try {
+    await handle.writeFile(bytes)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  if (replace) await rename(temporary, path)
+  else {
+    try {
+      await link(temporary, path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    } finally {
+      await unlink(temporary)
+    }
+  }
+  await syncDirectory(dirname(path))
+}

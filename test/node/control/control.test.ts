@@ -1,0 +1,358 @@
+/** The control API through its real socket: a fake daemon behind the server, the client in front of it. */
+import { existsSync, statSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { connect, createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { FetchProgress, NodeApi } from '../../../node/api.ts'
+import { connectControl } from '../../../node/control/client.ts'
+import { startControlServer } from '../../../node/control/server.ts'
+import { socketPath } from '../../../node/control/socket.ts'
+import { HotblockError } from '../../../protocols/errors.ts'
+import { rejectsCode } from '../../support/failures.ts'
+import { type Call, FETCH_PROGRESS, FETCH_REPORT, fakeApi, IMAGE_ROW, STATUS } from '../../support/fake-api.ts'
+import { withDirectory } from '../../support/temporary.ts'
+
+type Client = ReturnType<typeof connectControl>
+
+async function withControl(
+  overrides: Partial<NodeApi>,
+  use: (client: Client, calls: Call[], home: string) => Promise<void>,
+): Promise<void> {
+  await withDirectory(async (home) => {
+    const api = fakeApi(overrides)
+    const server = await startControlServer({ home, api })
+    const client = connectControl(home)
+    try {
+      await use(client, api.calls, home)
+    } finally {
+      await client.close()
+      await server.close()
+    }
+    assert.not.ok(existsSync(server.path), 'the socket is removed')
+  })
+}
+
+const none = () => {}
+
+test('short calls pass arguments and reports', async () => {
+  await withControl({}, async (client, calls) => {
+    assert.equal(await client.status(), STATUS)
+    assert.equal(await client.peers(), [])
+    assert.equal(await client.images({ mesh: true }), [IMAGE_ROW])
+    assert.is((await client.plan('a@12D3KooWa')).holders, 3)
+    assert.equal(await client.prefetch(['a', 'b']), { accepted: ['a', 'b'] })
+    assert.is((await client.pin('a', true)).pinned, true)
+    assert.is((await client.pin('a', false)).pinned, false)
+    assert.equal(await client.remove('a'), { name: 'a', freedBytes: 100 })
+    assert.equal(await client.gc(), { freedBytes: 7 })
+    assert.match(await client.metrics(), /^# TYPE hotblock_up gauge\nhotblock_up 1$/m)
+    assert.equal(calls, [
+      { method: 'images', args: [{ mesh: true }] },
+      { method: 'plan', args: ['a@12D3KooWa'] },
+      { method: 'prefetch', args: [['a', 'b']] },
+      { method: 'pin', args: ['a', true] },
+      { method: 'pin', args: ['a', false] },
+      { method: 'remove', args: ['a'] },
+      { method: 'gc', args: [] },
+    ])
+  })
+})
+
+test('long calls pass progress before the report', async () => {
+  await withControl({}, async (client, calls) => {
+    const seen: FetchProgress[] = []
+    const options = { output: '/tmp/out.img', timeoutSeconds: 2.5 }
+    const report = await client.fetch('a', options, (p) => seen.push(p), new AbortController().signal)
+    assert.equal(report, FETCH_REPORT)
+    assert.equal(seen, [FETCH_PROGRESS])
+    const published = await client.publish('/x.img', 'a', { cut: 'fixed:4096', blockBytes: 8192 }, none)
+    assert.is(published.sequence, 1)
+    await client.verify(undefined, none)
+    await client.verify('a', none)
+    assert.is((await client.repair('a', none)).repairedBlocks, 0)
+    assert.equal(calls, [
+      { method: 'fetch', args: ['a', options] },
+      { method: 'publish', args: ['/x.img', 'a', { cut: 'fixed:4096', blockBytes: 8192 }] },
+      { method: 'verify', args: [undefined] },
+      { method: 'verify', args: ['a'] },
+      { method: 'repair', args: ['a'] },
+    ])
+  })
+})
+
+test('a flood of progress is thinned, and its last is kept', async () => {
+  const fetch: NodeApi['fetch'] = async (_name, _options, progress) => {
+    for (let i = 1; i <= 10_000; i++) progress({ ...FETCH_PROGRESS, doneBytes: i })
+    return FETCH_REPORT
+  }
+  await withControl({ fetch }, async (client) => {
+    const seen: number[] = []
+    await client.fetch('a', {}, (p) => seen.push(p.doneBytes), new AbortController().signal)
+    assert.ok(seen.length < 100, `${seen.length} lines`)
+    assert.is(seen.at(-1), 10_000)
+  })
+})
+
+test('failures keep code, message and data, in short and in long calls', async () => {
+  const failure = new HotblockError('NO_SPACE', 'the disk is full: /x', { path: '/x' })
+  const fails = async () => {
+    throw failure
+  }
+  await withControl({ gc: fails, fetch: fails }, async (client) => {
+    const missing = await rejectsCode('NOT_FOUND', client.remove('missing'))
+    assert.equal(missing.data, { name: 'missing' })
+    assert.is((await rejectsCode('NO_SPACE', client.gc())).message, failure.message)
+    const long = await rejectsCode('NO_SPACE', client.fetch('a', {}, none, new AbortController().signal))
+    assert.equal(long.toJSON(), failure.toJSON())
+  })
+})
+
+test('a failure after progress arrives too', async () => {
+  const verify: NodeApi['verify'] = async (_name, progress) => {
+    progress({ phase: 'verify', name: 'a', doneBytes: 1, imageBytes: 2 })
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    throw new Error('boom')
+  }
+  await withControl({ verify }, async (client) => {
+    const error = await rejectsCode('INTERNAL', client.verify('a', none))
+    assert.is(error.message, 'boom')
+  })
+})
+
+test('a client that goes away aborts the call', async () => {
+  const started = Promise.withResolvers<void>()
+  const aborted = Promise.withResolvers<unknown>()
+  const fetch: NodeApi['fetch'] = (_name, _options, progress, signal) => {
+    progress(FETCH_PROGRESS)
+    started.resolve()
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener('abort', () => {
+        aborted.resolve(signal.reason)
+        reject(signal.reason)
+      })
+    })
+  }
+  await withControl({ fetch }, async (client) => {
+    const stop = new AbortController()
+    const fetching = rejectsCode('CANCELLED', client.fetch('a', {}, none, stop.signal))
+    await started.promise
+    stop.abort()
+    await fetching
+    assert.is(((await aborted.promise) as HotblockError).code, 'CANCELLED')
+    assert.equal(await client.status(), STATUS, 'the server goes on')
+  })
+})
+
+test('a server that closes cancels what runs', async () => {
+  await withDirectory(async (home) => {
+    const started = Promise.withResolvers<void>()
+    const fetch: NodeApi['fetch'] = (_name, _options, _progress, signal) => {
+      started.resolve()
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const server = await startControlServer({ home, api: fakeApi({ fetch }) })
+    const client = connectControl(home)
+    const fetching = client.fetch('a', {}, none, new AbortController().signal).then(
+      () => 'done',
+      (error: HotblockError) => error.code,
+    )
+    await started.promise
+    await server.close()
+    await server.close()
+    assert.ok(['CANCELLED', 'NO_DAEMON'].includes(await fetching))
+    await client.close()
+  })
+})
+
+test('stop answers, stops the daemon, and waits for the socket to go', async () => {
+  await withDirectory(async (home) => {
+    let stopped = false
+    const server = await startControlServer({
+      home,
+      api: fakeApi({
+        async stop() {
+          await new Promise((resolve) => setTimeout(resolve, 50))
+          stopped = true
+          await server.close()
+        },
+      }),
+    })
+    const client = connectControl(home)
+    await client.stop()
+    assert.ok(stopped)
+    await client.close()
+    await rejectsCode('NO_DAEMON', connectControl(home).status())
+  })
+})
+
+test('bad names and bodies are refused before the daemon is asked', async () => {
+  await withControl({}, async (client, calls, home) => {
+    for (const name of ['', '../x', 'a/b', 'a\nb', '.a', 'x'.repeat(129), 'a@not/a/peer']) {
+      await rejectsCode('BAD_NAME', client.plan(name))
+      await rejectsCode('BAD_NAME', client.remove(name))
+      await rejectsCode('BAD_NAME', client.fetch(name, {}, none, new AbortController().signal))
+      await rejectsCode('BAD_NAME', client.prefetch(['a', name]))
+    }
+    await rejectsCode('BAD_NAME', client.publish('/x', 'a@12D3KooWa', { cut: 'auto' }, none))
+    await rejectsCode('USAGE', client.publish('x.img', 'a', { cut: 'auto' }, none))
+    await rejectsCode('USAGE', client.publish('/x', 'a', { cut: 'auto', blockBytes: 1 }, none))
+    await rejectsCode('USAGE', client.fetch('a', { timeoutSeconds: -1 }, none, new AbortController().signal))
+    await rejectsCode('USAGE', client.prefetch([]))
+    assert.match(await raw(home, post('/pin', '{"name":"a","pinned":"yes"}')), /^HTTP\/1.1 400[^]*"USAGE"/)
+    assert.match(await raw(home, post('/pin', '{"name":"a","pinned":true,"more":1}')), /^HTTP\/1.1 400[^]*"USAGE"/)
+    assert.match(await raw(home, post('/pin', '{"name":')), /^HTTP\/1.1 400[^]*"USAGE"/)
+    assert.match(await raw(home, post('/pin', JSON.stringify('x'.repeat(70_000)))), /^HTTP\/1.1 4\d\d[^]*"USAGE"/)
+    assert.match(await raw(home, 'GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /^HTTP\/1.1 404/)
+    assert.equal(calls, [])
+  })
+})
+
+test('the socket is its owner’s alone', async () => {
+  await withControl({}, async (_client, _calls, home) => {
+    assert.is(statSync(socketPath(home)).mode & 0o777, 0o600)
+  })
+})
+
+test('a living daemon keeps its socket', async () => {
+  await withControl({}, async (client, _calls, home) => {
+    await rejectsCode('DAEMON_RUNNING', startControlServer({ home, api: fakeApi() }))
+    assert.equal(await client.status(), STATUS)
+  })
+})
+
+test('a dead daemon’s socket is replaced', async () => {
+  await withDirectory(async (home) => {
+    await leaveDeadSocket(home)
+    await rejectsCode('NO_DAEMON', connectControl(home).status())
+    const server = await startControlServer({ home, api: fakeApi() })
+    const client = connectControl(home)
+    assert.equal(await client.status(), STATUS)
+    await client.close()
+    await server.close()
+  })
+})
+
+test('of daemons that start together over a dead socket one wins', async () => {
+  await withDirectory(async (home) => {
+    await leaveDeadSocket(home)
+    const starts = await Promise.allSettled([1, 2, 3].map(() => startControlServer({ home, api: fakeApi() })))
+    const won = starts.filter((start) => start.status === 'fulfilled')
+    assert.is(won.length, 1)
+    for (const start of starts) if (start.status === 'rejected') assert.is(start.reason.code, 'DAEMON_RUNNING')
+    const client = connectControl(home)
+    assert.equal(await client.status(), STATUS)
+    await client.close()
+    await won[0]?.value.close()
+  })
+})
+
+test('what is no socket is left alone', async () => {
+  await withDirectory(async (home) => {
+    await writeFile(socketPath(home), 'precious')
+    await rejectsCode('BAD_HOME', startControlServer({ home, api: fakeApi() }))
+    assert.ok(existsSync(socketPath(home)))
+  })
+})
+
+test('homes that cannot be', async () => {
+  await withDirectory(async (directory) => {
+    const file = join(directory, 'file')
+    await writeFile(file, 'x')
+    await rejectsCode('BAD_HOME', startControlServer({ home: file, api: fakeApi() }))
+    await rejectsCode('BAD_HOME', connectControl(file).status())
+    await rejectsCode('NO_DAEMON', connectControl(join(directory, 'absent')).status())
+    // 'control.sock' and a slash are 13 bytes: 94 are left for the home.
+    const longest = join(directory, 'x'.repeat(94 - directory.length - 1))
+    const server = await startControlServer({ home: longest, api: fakeApi() })
+    assert.is(server.path.length, 107)
+    await server.close()
+    const tooLong = await rejectsCode('BAD_HOME', startControlServer({ home: `${longest}x`, api: fakeApi() }))
+    assert.match(tooLong.message, /108 bytes/)
+    assert.throws(() => connectControl(`${longest}x`), /108 bytes/)
+  })
+})
+
+test('a daemon that does not answer in time', async () => {
+  const never = () => new Promise<never>(() => {})
+  await withControl({ status: never }, async (_client, _calls, home) => {
+    const client = connectControl(home, { callTimeoutMs: 50 })
+    await rejectsCode('TIMEOUT', client.status())
+    await client.close()
+  })
+})
+
+const answer = (body: string, status = '200 OK') => {
+  return `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+}
+
+for (const [what, bytes, short, long] of [
+  ['no JSON', answer('<html>'), 'INTERNAL', 'INTERNAL'],
+  ['a number', answer('17'), 'INTERNAL', 'INTERNAL'],
+  ['an array', answer('[]'), 'INTERNAL', 'INTERNAL'],
+  ['an object without meaning', answer('{"x":{}}\n'), undefined, 'INTERNAL'],
+  [
+    'a failure of an unknown code',
+    answer('{"error":{"code":"toString","message":"m"}}', '500 X'),
+    'INTERNAL',
+    'INTERNAL',
+  ],
+  ['a failure without a message', answer('{"error":{"code":"USAGE"}}', '500 X'), 'INTERNAL', 'INTERNAL'],
+  ['a status without a body', answer('', '500 X'), 'INTERNAL', 'INTERNAL'],
+  ['no HTTP', 'SSH-2.0-x\r\n\r\n', 'INTERNAL', 'INTERNAL'],
+  ['nothing', '', 'NO_DAEMON', 'NO_DAEMON'],
+  ['an answer that is cut off', answer('{"progress":{}}\n{"result":{}}').slice(0, -3), 'NO_DAEMON', 'NO_DAEMON'],
+  ['a stream without an end', answer('{"progress":{}}\n'), undefined, 'NO_DAEMON'],
+] as const) {
+  test(`hostile or broken daemons: ${what}`, async () => {
+    await withDirectory(async (home) => {
+      const server = await listening(home, bytes)
+      const client = connectControl(home)
+      if (short !== undefined) await rejectsCode(short, client.status())
+      await rejectsCode(long, client.fetch('a', {}, none, new AbortController().signal))
+      await client.close()
+      await new Promise((resolve) => server.close(resolve))
+    })
+  })
+}
+
+/** A server that says `bytes` to everybody who has asked something. */
+async function listening(home: string, bytes: string): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on('error', none)
+    socket.once('data', () => socket.end(bytes))
+  })
+  await new Promise<void>((resolve) => server.listen(socketPath(home), resolve))
+  return server
+}
+
+/** The socket file of a process that was killed: bound, and nobody listens any more. */
+async function leaveDeadSocket(home: string): Promise<void> {
+  const { spawnSync } = await import('node:child_process')
+  const script = `require('net').createServer().listen(${JSON.stringify(socketPath(home))}, () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', script])
+  assert.ok(existsSync(socketPath(home)), 'the test made its dead socket')
+}
+
+function post(path: string, body: string): string {
+  const length = Buffer.byteLength(body)
+  const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json`
+  return `${head}\r\nContent-Length: ${length}\r\n\r\n${body}`
+}
+
+/** Sends bytes as they are, and returns what comes back. */
+function raw(home: string, request: string): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  let text = ''
+  const socket = connect(socketPath(home), () => socket.write(request))
+  socket.setEncoding('utf8')
+  socket.on('data', (chunk: string) => {
+    text += chunk
+  })
+  socket.on('error', (error) => (text === '' ? reject(error) : resolve(text)))
+  socket.on('close', () => resolve(text))
+  return promise
+}
+
+test.run()
