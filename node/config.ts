@@ -9,12 +9,11 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { HotblockError } from '../protocols/errors.ts'
+import { HOOK_BITS } from '../protocols/table/constants.ts'
 import { parseRate, parseSize } from './quantities.ts'
 
 export const LISTEN_DEFAULT = '/ip4/0.0.0.0/tcp/7411'
 export const FLOOR_BYTES_DEFAULT = 1024 ** 3
-/** One block hash in 2^10 is a hook hash. All nodes of a network need the same value to find each other's blocks. */
-export const HOOK_BITS_DEFAULT = 10
 export const HOOK_BITS_MAX = 24
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024
 export const LISTEN_MAX = 16
@@ -42,7 +41,7 @@ export interface Config {
   readonly floorBytes: number
   readonly rateUpBytes: number | undefined
   readonly rateDownBytes: number | undefined
-  /** A block hash whose first so many bits are zero is advertised. */
+  /** A block hash whose first so many bits are zero is advertised; nodes find each other's blocks by an equal value. */
   readonly hookBits: number
   readonly logLevel: LogLevel
 }
@@ -141,7 +140,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     floorBytes: merged.floor ?? FLOOR_BYTES_DEFAULT,
     rateUpBytes: merged.rateUp,
     rateDownBytes: merged.rateDown,
-    hookBits: merged.hookBits ?? HOOK_BITS_DEFAULT,
+    hookBits: merged.hookBits ?? HOOK_BITS,
     logLevel: merged.logLevel ?? 'info',
   }
 }

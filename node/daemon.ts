@@ -147,6 +147,14 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   const fetches = new Fetches(deps, changed)
   undo.push(() => fetches.close())
 
+  const wants = new Wants({
+    store,
+    log,
+    get: async (name, signal) => {
+      await nodeApi.fetch(name, {}, () => {}, signal)
+    },
+  })
+  undo.push(() => wants.close())
   const stopped = Promise.withResolvers<void>()
   const nodeApi = createNodeApi({
     self,
@@ -156,9 +164,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     book,
     names,
     changed,
-    get wants() {
-      return wants
-    },
+    wants,
     publish: (file, name, options, progress) =>
       init.publisher(
         {
@@ -194,14 +200,6 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     metrics: async () => metricsText(await nodeApi.status(), offenders.size),
     stop: async () => stopped.resolve(),
   })
-  const wants = new Wants({
-    store,
-    log,
-    get: async (name, signal) => {
-      await nodeApi.fetch(name, {}, () => {}, signal)
-    },
-  })
-  undo.push(() => wants.close())
   const unlisten = book.onChange(({ record }) => {
     log.info({ name: record.name, sequence: record.sequence, builder: record.builder }, 'a record is news')
     void nameImage(store, book, record)

@@ -26,10 +26,7 @@ export async function importImage(
     throw new HotblockError('BAD_FILE', `not a regular, non-empty file: ${file}`, { path: file })
   }
   const needed = Math.min(info.size, info.blocks * 512)
-  if (!(await store.room(needed)).fits) {
-    throw new HotblockError('NO_SPACE', `${file} does not fit: ${needed} bytes are needed`, { path: file, needed })
-  }
-  const temporary = store.temporaryPath()
+  const temporary = await store.temporaryPath(needed)
   try {
     await writeFile(temporary, '')
     await truncate(temporary, info.size)

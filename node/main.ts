@@ -36,6 +36,10 @@ async function main(): Promise<void> {
       process.on('SIGINT', callback)
       process.on('SIGTERM', callback)
     },
+    async publisher() {
+      const { publishImage } = await import('../builder/publish.ts')
+      return publishImage
+    },
   }
   const unexpected = (thrown: unknown) => {
     const message = thrown instanceof Error ? thrown.message.split('\n')[0] : String(thrown)

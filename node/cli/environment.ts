@@ -1,5 +1,7 @@
 /** What the command line is given from outside; main.ts reads it from the process, and nothing else reads it there. */
 
+import type { Publisher } from '../publisher.ts'
+
 /** A stream that text is written to. */
 export interface Output {
   readonly isTTY?: boolean | undefined
@@ -23,6 +25,8 @@ export interface Environment {
   readonly stderr: Output
   /** Calls back at each SIGINT and SIGTERM. */
   onSignal(callback: () => void): void
+  /** Loads the builder's part of a node, which the command line itself does not depend on. */
+  publisher(): Promise<Publisher>
 }
 
 /** Where a user's data is kept: the system's place for root, else the XDG base directory. */

@@ -1,14 +1,17 @@
 /**
  * Whom to serve next. Pure: requests, completions and the time come in, frames to make come out.
  *
- * Sessions take turns, so that one eager peer does not hold up the others; the frames in the making are bounded, and with
- * them memory and disk reads; what a session may keep waiting is bounded, and what exceeds it is told to come back. Under an
- * upload limit frames start only as the limit allows.
+ * Sessions take turns, so that one eager peer does not hold up the others. Frames in the making are bounded, and with
+ * them disk reads and threads; so are frames that were made and that their peers have not taken yet, and with them
+ * memory: a peer that reads slowly, or not at all, fills its own share and no other's. What a session may keep waiting is
+ * bounded, and what exceeds it is told to come back. Under an upload limit frames start only as the limit allows.
  */
 import { Bucket } from './bucket.ts'
 
-/** Frames in the making at a time, for all sessions and for one. */
-export const FRAMES_ACTIVE_MAX = 8
+/** Frames in the making at a time. */
+export const FRAMES_MAKING_MAX = 8
+/** Frames in the making or on their way to a peer, for all sessions and for one. */
+export const FRAMES_ACTIVE_MAX = 64
 export const SESSION_FRAMES_ACTIVE_MAX = 4
 /** Requests that wait in one session, and in all. */
 export const SESSION_QUEUE_MAX = 32
@@ -19,7 +22,8 @@ export const BUSY_MS = 100
 
 interface Session {
   readonly queue: number[]
-  readonly active: Set<number>
+  /** Started requests: true while the frame is in the making. */
+  readonly active: Map<number, boolean>
 }
 
 export interface Start {
@@ -29,8 +33,11 @@ export interface Start {
 
 export class ServeMachine {
   readonly #sessions = new Map<string, Session>()
+  /** Sessions that have ended and of which something is still in the making or on its way. */
+  readonly #ended = new Map<string, Session>()
   readonly #bucket: Bucket
   #queued = 0
+  #making = 0
   #active = 0
 
   constructor(rateUpBytes: number = Number.POSITIVE_INFINITY) {
@@ -41,6 +48,10 @@ export class ServeMachine {
     return this.#sessions.size
   }
 
+  get making(): number {
+    return this.#making
+  }
+
   get active(): number {
     return this.#active
   }
@@ -49,20 +60,21 @@ export class ServeMachine {
     return this.#queued
   }
 
-  /** @returns false when the node serves as many sessions as it can */
+  /** @param session a name that was not used before. @returns false when the node serves as many as it can */
   open(session: string): boolean {
     if (this.#sessions.size >= SESSIONS_MAX) return false
-    this.#sessions.set(session, { queue: [], active: new Set() })
+    this.#sessions.set(session, { queue: [], active: new Map() })
     return true
   }
 
-  /** What waits is forgotten; what is in the making must still be `finished`. */
+  /** What waits is forgotten; what was started counts until it is `finished`. */
   closed(session: string): void {
     const state = this.#sessions.get(session)
     if (state === undefined) return
     this.#queued -= state.queue.length
-    this.#active -= state.active.size
+    state.queue.length = 0
     this.#sessions.delete(session)
+    if (state.active.size > 0) this.#ended.set(session, state)
   }
 
   /** @returns true if it will be started by a later `next`; false: tell the peer that the node is busy */
@@ -84,22 +96,37 @@ export class ServeMachine {
     return true
   }
 
-  /** A started frame was sent, or given up. @param wireBytes what it took of the upload limit */
-  finished(now: number, session: string, request: number, wireBytes: number): void {
+  /** A started frame is made, or could not be. @param wireBytes what it takes of the upload limit */
+  made(now: number, session: string, request: number, wireBytes: number): void {
+    const state = this.#sessions.get(session) ?? this.#ended.get(session)
+    if (state?.active.get(request) !== true) return
+    state.active.set(request, false)
+    this.#making--
     this.#bucket.spend(now, wireBytes)
-    if (this.#sessions.get(session)?.active.delete(request)) this.#active--
+  }
+
+  /** A started frame was taken by its peer, or given up. */
+  finished(session: string, request: number): void {
+    const state = this.#sessions.get(session) ?? this.#ended.get(session)
+    const making = state?.active.get(request)
+    if (state === undefined || making === undefined) return
+    state.active.delete(request)
+    this.#active--
+    if (making) this.#making--
+    if (state.active.size === 0) this.#ended.delete(session)
   }
 
   /** The frames to make now. */
   next(now: number): Start[] {
     const starts: Start[] = []
-    while (this.#queued > 0 && this.#active < FRAMES_ACTIVE_MAX && this.#bucket.waitMs(now) === 0) {
+    while (this.#mayStart(now)) {
       const found = this.#turn()
       if (found === undefined) break
       const [session, state] = found
       const request = state.queue.shift()!
       this.#queued--
-      state.active.add(request)
+      state.active.set(request, true)
+      this.#making++
       this.#active++
       starts.push({ session, request })
       // To the end of the round: a Map keeps the order of insertion.
@@ -113,6 +140,11 @@ export class ServeMachine {
   wakeMs(now: number): number | undefined {
     const wait = this.#bucket.waitMs(now)
     return this.#queued > 0 && wait > 0 ? wait : undefined
+  }
+
+  #mayStart(now: number): boolean {
+    const room = this.#making < FRAMES_MAKING_MAX && this.#active < FRAMES_ACTIVE_MAX
+    return this.#queued > 0 && room && this.#bucket.waitMs(now) === 0
   }
 
   #turn(): [string, Session] | undefined {

@@ -7,7 +7,9 @@ import type { RowState } from './images.ts'
 export const PART_SUFFIX = '.part'
 
 /** A CIDv1 of a SHA-256 in base32, which is how images' files are called. */
-const OWN_NAME = /^b[a-z2-7]{58}(\.part)?$/
+const IMAGE_NAME = /^b[a-z2-7]{58}(\.part)?$/
+/** A file that is being imported. */
+export const IMPORT_NAME = /^import-[0-9a-f]{16}\.tmp$/
 
 export interface RecoveryRow {
   readonly root: string
@@ -66,5 +68,5 @@ function planImage(row: RecoveryRow, final?: RecoveryFile, part?: RecoveryFile):
 }
 
 function isOwn(file: RecoveryFile): boolean {
-  return file.regular && OWN_NAME.test(file.name)
+  return file.regular && (IMAGE_NAME.test(file.name) || IMPORT_NAME.test(file.name))
 }

@@ -96,17 +96,17 @@ export interface Store {
    * @throws NO_SPACE when it cannot fit; nothing is changed then
    */
   begin(head: TableHead, bytesNeeded: number): Promise<StoredImage>
-  /** A path in images/ for a file that is being imported; what a crash leaves there is removed at the next start. */
-  temporaryPath(): string
+  /**
+   * Evicts so that a file of `bytesNeeded` can be imported.
+   * @returns a path in images/ for it; what a crash leaves there is removed at the next start
+   * @throws NO_SPACE; nothing is changed then
+   */
+  temporaryPath(bytesNeeded: number): Promise<string>
   /**
    * Takes a file at a temporary path (all its blocks in place) as ROOT.part, under a new image number; the file is removed
    * if the image is complete already. Its blocks still have to be added to the index, and the image to be completed.
    */
   adopt(table: Table, temporaryPath: string): Promise<StoredImage>
-  /** Makes a complete image partial again (ROOT.part, writable), so that broken blocks can be fetched anew. */
-  reopen(root: CID): Promise<StoredImage>
-  /** Notes which names point at the image. */
-  setNames(root: CID, names: readonly string[]): Promise<void>
   /** The fetch or import has stopped short: nothing is kept for the partial image any more, and it may be evicted. */
   release(root: CID): void
   /**

@@ -1,36 +1,85 @@
 /** The asking side of the providers protocol. */
 import type { Libp2p, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { lpStream } from '@libp2p/utils'
-import { ANSWER_BYTES_MAX, KEYS_PER_MESSAGE_MAX, MESSAGES_PER_STREAM_MAX, PROVIDERS_PROTOCOL } from './constants.ts'
+import {
+  ANSWER_BYTES_MAX,
+  KEYS_PER_MESSAGE_MAX,
+  MESSAGES_PER_STREAM_MAX,
+  PROVIDERS_PROTOCOL,
+  STREAMS_PER_PEER_MAX,
+} from './constants.ts'
+import { framed, framingFailure } from './framing.ts'
 import { encodeRequest, type Request } from './messages.ts'
 
-/**
- * Sends requests to a peer, on one stream, and takes the answers.
- * @param signal ends the attempt; the time-out is the caller's
- * @returns the answers' bytes, one a request
- * @throws whatever libp2p throws: no connection, no answer, another protocol
- */
-export async function ask(
+export class ProvidersClient {
+  readonly #libp2p: Libp2p
+  /** Per peer: streams that are open, and who waits for one to end. */
+  readonly #gates = new Map<string, { open: number; waiting: (() => void)[] }>()
+
+  constructor(libp2p: Libp2p) {
+    this.#libp2p = libp2p
+  }
+
+  /**
+   * Sends requests to a peer, on one stream, and hands over each answer as it comes, so that what came before a time-out
+   * counts and nothing piles up.
+   * @param take gets the answer's bytes and the request's index; what it throws ends the stream
+   * @param signal ends the attempt; the time-out is the caller's, and counts from its turn at this peer
+   * @throws BAD_MESSAGE where the peer breaks the protocol, INTERNAL for what libp2p throws: no connection, no answer
+   */
+  async ask(
+    peer: string,
+    requests: readonly Request[],
+    signal: () => AbortSignal,
+    take: (answer: Uint8Array, at: number) => void,
+  ): Promise<void> {
+    await this.#enter(peer)
+    try {
+      await ask(this.#libp2p, peer, requests.slice(0, MESSAGES_PER_STREAM_MAX), signal(), take)
+    } finally {
+      this.#leave(peer)
+    }
+  }
+
+  // A peer refuses streams past its limit: many look-ups at once must not make it look dead.
+  async #enter(peer: string): Promise<void> {
+    const gate = this.#gates.get(peer) ?? { open: 0, waiting: [] }
+    this.#gates.set(peer, gate)
+    if (gate.open >= STREAMS_PER_PEER_MAX) await new Promise<void>((resolve) => gate.waiting.push(resolve))
+    else gate.open += 1
+  }
+
+  #leave(peer: string): void {
+    const gate = this.#gates.get(peer)
+    if (gate === undefined) return
+    const next = gate.waiting.shift()
+    if (next !== undefined) return next()
+    gate.open -= 1
+    if (gate.open === 0) this.#gates.delete(peer)
+  }
+}
+
+async function ask(
   libp2p: Libp2p,
   peer: string,
   requests: readonly Request[],
   signal: AbortSignal,
-): Promise<Uint8Array[]> {
-  const answers: Uint8Array[] = []
+  take: (answer: Uint8Array, at: number) => void,
+): Promise<void> {
   let stream: Stream | undefined
   try {
+    signal.throwIfAborted()
     stream = await libp2p.dialProtocol(peerIdFromString(peer), PROVIDERS_PROTOCOL, { signal })
-    const lp = lpStream(stream, { maxDataLength: ANSWER_BYTES_MAX, maxBufferSize: 2 * ANSWER_BYTES_MAX })
-    for (const request of requests.slice(0, MESSAGES_PER_STREAM_MAX)) {
-      await lp.write(encodeRequest(request), { signal })
-      answers.push((await lp.read({ signal })).subarray())
+    const frames = framed(stream, ANSWER_BYTES_MAX)
+    for (const [at, request] of requests.entries()) {
+      await frames.write(encodeRequest(request), { signal })
+      take((await frames.read({ signal })).subarray(), at)
     }
     await stream.close({ signal })
-    return answers
   } catch (error) {
-    stream?.abort(error instanceof Error ? error : new Error(String(error)))
-    throw error
+    const failure = framingFailure(error)
+    stream?.abort(failure)
+    throw failure
   }
 }
 

@@ -31,6 +31,8 @@ export const RECORDS_MAX = 250_000
 export const ADDRESSES_PER_PROVIDER_MAX = 8
 export const ADDRESS_BYTES_MAX = 128
 export const EXPIRE_INTERVAL_MS = 60_000
+/** Provider records that came or went are gathered for this long before they are written to disk. */
+export const SAVE_MS = 5_000
 
 /** What a node advertises itself at most. */
 export const KEYS_ADVERTISED_MAX = 100_000
@@ -38,11 +40,15 @@ export const KEYS_PER_MESSAGE_MAX = 1024
 /** Keys of 64 bytes, 1,024 of them, with their CBOR heads and addresses, fit. */
 export const REQUEST_BYTES_MAX = 72 * 1024
 export const ANSWER_BYTES_MAX = 256 * 1024
-/** An answer names at most so many different peers. */
+/** An answer names at most so many different peers, and their ids and addresses take at most so many bytes. */
 export const ANSWER_PEERS_MAX = 512
+export const ANSWER_PEERS_BYTES_MAX = 160 * 1024
 export const MESSAGES_PER_STREAM_MAX = 128
-export const STREAMS_IN_MAX = 8
-export const STREAMS_OUT_MAX = 8
+/** An asker has so many streams open to a peer; more look-ups take turns. */
+export const STREAMS_PER_PEER_MAX = 8
+/** A server learns late that a stream has ended, so it allows for more than an asker opens. */
+export const STREAMS_IN_MAX = 32
+export const STREAMS_OUT_MAX = 32
 
 /** A dead peer costs at most this, beside the others. */
 export const ASK_TIMEOUT_MS = 1_000

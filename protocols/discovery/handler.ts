@@ -7,11 +7,11 @@
  * Messages and limits: messages.ts, constants.ts. A peer that breaks them loses the stream and is reported.
  */
 import type { Connection, Stream } from '@libp2p/interface'
-import { lpStream } from '@libp2p/utils'
-import { asHotblockError, HotblockError } from '../errors.ts'
+import { HotblockError } from '../errors.ts'
 import type { Clock, Random } from '../ports.ts'
 import { IDLE_TIMEOUT_MS, MESSAGES_PER_STREAM_MAX, REQUEST_BYTES_MAX } from './constants.ts'
 import { keyText } from './discovery.ts'
+import { framed, framingFailure } from './framing.ts'
 import { decodeRequest, encodeAdded, encodeFound, encodeRemoved, type Request } from './messages.ts'
 import { addProvider, getProviders, type ProviderState, removeProvider } from './provider-store.ts'
 
@@ -25,6 +25,8 @@ export interface ServerInit {
   readonly clock: Clock
   readonly random: Random
   readonly onOffence: (peer: string, code: 'BAD_MESSAGE') => void
+  /** Told of each peer whose provider records were added, renewed or removed. */
+  readonly onChange?: (peer: string) => void
 }
 
 export class ProvidersServer {
@@ -38,20 +40,20 @@ export class ProvidersServer {
   /** Serves one stream to its end. */
   async serve(stream: Stream, connection: Connection): Promise<void> {
     const peer = connection.remotePeer.toString()
-    const lp = lpStream(stream, { maxDataLength: REQUEST_BYTES_MAX, maxBufferSize: 2 * REQUEST_BYTES_MAX })
+    const frames = framed(stream, REQUEST_BYTES_MAX)
     try {
       for (let messages = 0; messages < MESSAGES_PER_STREAM_MAX; messages++) {
         const signal = AbortSignal.timeout(IDLE_TIMEOUT_MS)
-        const bytes = await lp.read({ signal }).catch((error: Error) => {
+        const bytes = await frames.read({ signal }).catch((error: Error) => {
           if (error.name === 'UnexpectedEOFError') return undefined
-          throw TOO_LONG.has(error.name) ? new HotblockError('BAD_MESSAGE', error.message, {}, error) : error
+          throw error
         })
         if (bytes === undefined) break
-        await lp.write(this.answer(peer, decodeRequest(bytes.subarray())), { signal })
+        await frames.write(this.answer(peer, decodeRequest(bytes.subarray())), { signal })
       }
       await stream.close({ signal: AbortSignal.timeout(IDLE_TIMEOUT_MS) })
     } catch (error) {
-      const failure = asHotblockError(error)
+      const failure = framingFailure(error)
       stream.abort(failure)
       if (failure.code === 'BAD_MESSAGE') this.#init.onOffence(peer, 'BAD_MESSAGE')
     }
@@ -65,8 +67,10 @@ export class ProvidersServer {
     const keys = request.keys.map(keyText)
     switch (request.kind) {
       case 'add':
+        this.#init.onChange?.(peer)
         return encodeAdded(addProvider(providers, { peer, addresses: request.addresses, keys }, now))
       case 'remove':
+        this.#init.onChange?.(peer)
         removeProvider(providers, { peer, keys })
         return encodeRemoved()
       case 'get':
@@ -86,5 +90,3 @@ export class ProvidersServer {
     if (budget.keys < 0) throw new HotblockError('BAD_MESSAGE', 'a peer floods the providers protocol', { peer })
   }
 }
-
-const TOO_LONG = new Set(['InvalidDataLengthError', 'InvalidDataLengthLengthError', 'InvalidMessageLengthError'])

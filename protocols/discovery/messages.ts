@@ -17,6 +17,7 @@ import { HotblockError } from '../errors.ts'
 import {
   ADDRESS_BYTES_MAX,
   ADDRESSES_PER_PROVIDER_MAX,
+  ANSWER_PEERS_BYTES_MAX,
   ANSWER_PEERS_MAX,
   KEYS_PER_MESSAGE_MAX,
   PROVIDERS_PER_KEY_MAX,
@@ -27,6 +28,8 @@ const ADD = 0
 const REMOVE = 1
 const GET = 2
 const PEER_BYTES_MAX = 64
+/** Before each value, CBOR has its kind and length: three bytes for lengths below 65,536. */
+const HEAD_BYTES_MAX = 3
 
 export type Request =
   | { readonly kind: 'add'; readonly keys: Uint8Array[]; readonly addresses: string[] }
@@ -75,6 +78,7 @@ export function encodeRemoved(): Uint8Array {
 /** Each peer once, however many keys it provides; keys of which the peers do not fit any more get fewer. */
 export function encodeFound(found: readonly (readonly { peer: string; addresses: readonly string[] }[])[]): Uint8Array {
   const peers: [Uint8Array, Uint8Array[]][] = []
+  let peersBytes = 0
   const index = new Map<string, number>()
   const rows = found.map((providers) => {
     const row: number[] = []
@@ -82,9 +86,14 @@ export function encodeFound(found: readonly (readonly { peer: string; addresses:
       let at = index.get(peer)
       if (at === undefined) {
         if (peers.length >= ANSWER_PEERS_MAX) continue
+        const id = peerIdFromString(peer).toMultihash().bytes
+        const bytes = addresses.map((one) => multiaddr(one).bytes)
+        const size = bytes.reduce((sum, one) => sum + one.length + HEAD_BYTES_MAX, id.length + 3 * HEAD_BYTES_MAX)
+        if (peersBytes + size > ANSWER_PEERS_BYTES_MAX) continue
+        peersBytes += size
         at = peers.length
         index.set(peer, at)
-        peers.push([peerIdFromString(peer).toMultihash().bytes, addresses.map((one) => multiaddr(one).bytes)])
+        peers.push([id, bytes])
       }
       row.push(at)
     }

@@ -109,6 +109,38 @@ export function getProviders(
   return live.slice(0, limit).map(({ peer }) => ({ peer, addresses: state.byPeer.get(peer)?.addresses ?? [] }))
 }
 
+/** What is kept of one peer, with what is left of each record's life; for writing down. */
+export function providerKeys(
+  state: ProviderState,
+  peer: string,
+  now: number,
+): { addresses: readonly string[]; keys: { key: string; leftMs: number }[] } | undefined {
+  const stored = state.byPeer.get(peer)
+  if (stored === undefined) return undefined
+  const live = [...stored.keys.values()].filter((record) => record.until > now)
+  return { addresses: stored.addresses, keys: live.map(({ key, until }) => ({ key, leftMs: until - now })) }
+}
+
+/**
+ * Takes back what was written down, into a state that is still empty, within its limits.
+ * @param records any order; those whose life is over are left out
+ * @returns how many records were taken back
+ */
+export function restoreProviders(
+  state: ProviderState,
+  records: readonly { peer: string; addresses: readonly string[]; key: string; leftMs: number }[],
+  now: number,
+): number {
+  const sorted = records.filter(({ leftMs }) => leftMs > 0).sort((a, b) => a.leftMs - b.leftMs)
+  for (const { peer: id, addresses, key, leftMs } of sorted) {
+    const peer = state.byPeer.get(id) ?? { addresses, keys: new Map<string, StoredRecord>() }
+    if (peer.keys.has(key) || !hasRoom(state, peer, key)) continue
+    state.byPeer.set(id, peer)
+    insert(state, peer, { key, peer: id, until: now + Math.min(leftMs, state.limits.ttlMs) })
+  }
+  return state.queue.size
+}
+
 /** Forgets what has ended. @returns how many records that were */
 export function expireProviders(state: ProviderState, now: number): number {
   let expired = 0

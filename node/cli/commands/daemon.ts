@@ -48,7 +48,7 @@ async function runDaemon(cli: Cli, { config: file, ...flags }: DaemonFlags): Pro
   const { createLogger } = await import('../../logging.ts')
   const log = createLogger(config.logLevel, stderr.isTTY === true ? stderr : undefined)
   const { startDaemon } = await import('../../daemon.ts')
-  const daemon = await startDaemon({ ...config, log })
+  const daemon = await startDaemon({ ...config, log, publisher: await cli.environment.publisher() })
   const { peer, addresses } = daemon
   cli.print({ ready: true, peer, addresses }, (style) => {
     const rows = keyValues(
