@@ -105,7 +105,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   const { libp2p } = host
   const push = new RecordPush({ libp2p, book, onOffence, log })
   await push.start()
-  const discovery = new Libp2pDiscovery({ libp2p, dht: host.dht, log, onOffence })
+  const discovery = new Libp2pDiscovery({ libp2p, dht: host.dht, datastore: store.datastore, log, onOffence })
   await discovery.start()
   const server = new BlockServer({
     store,
@@ -125,7 +125,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   undo.push(() => discovery.close())
 
   const dht = new RecordDht({ dht: host.dht, namespace, book, self, log })
-  const names = new Names({ book, dht, log })
+  const names = new Names({ book, dht, clock, connections: () => libp2p.getPeers().length, log })
   const advertising = new Advertising({ store, discovery, hookBits, log })
   undo.push(() => advertising.close())
   const changed = (): void => advertising.changed()
@@ -202,7 +202,9 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   })
   const unlisten = book.onChange(({ record }) => {
     log.info({ name: record.name, sequence: record.sequence, builder: record.builder }, 'a record is news')
-    void nameImage(store, book, record)
+    nameImage(store, book, record).catch((error) => {
+      log.warn({ name: record.name, error: String(error) }, 'an image was not renamed')
+    })
     for (const name of wants.names) if (name.split('@')[0] === record.name) wants.nudge(name)
   })
   undo.push(unlisten)
@@ -213,6 +215,8 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   undo.push(() => libp2p.removeEventListener('peer:connect', onConnect))
 
   const control = await startControlServer({ home, api: nodeApi, log })
+  undo.push(() => control.cancel())
+  // Last of all: who waits for the socket to go away can start another daemon.
   undo.push(() => control.close())
   changed()
   wants.start()

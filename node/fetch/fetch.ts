@@ -61,6 +61,9 @@ export class ImageFetch {
   #hadPeers = false
   #seeking = false
   #hookPeersSought = false
+  /** Peers that advertise cold blocks, and those that were asked which. */
+  readonly #hooked = new Set<string>()
+  readonly #probed = new Set<string>()
   #onOpened: (() => void) | undefined
 
   constructor(deps: FetchDeps, target: FetchTarget) {
@@ -308,11 +311,14 @@ export class ImageFetch {
     this.#onOpened?.()
     this.#cold?.opened(peer)
     this.#sessions.introduce()
-    if (peer.role === 'hook' && peer.holdings.holds !== 'all') void this.#probe(peer)
+    void this.#probe(peer)
   }
 
+  /** Asks a peer that advertises cold blocks which of them it has; also one that fetches the image, and so has part of it. */
   async #probe(peer: OpenPeer): Promise<void> {
-    if (this.#cold === undefined) return
+    if (this.#cold === undefined || peer.holdings.holds === 'all') return
+    if (!this.#hooked.has(peer.peer) || this.#probed.has(peer.peer)) return
+    this.#probed.add(peer.peer)
     try {
       const blocks = await this.#cold.probe(peer)
       this.#deps.log.debug({ peer: peer.peer, blocks }, 'the peer holds blocks of the image in another one')
@@ -353,7 +359,10 @@ export class ImageFetch {
         const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
         const chosen = keys.slice(0, HOOKS_LOOKED_UP_MAX)
         const found = await this.#deps.mesh.find(chosen, PROVIDERS_MAX, signal)
-        this.#sessions.add(hookCandidates(found).slice(0, HOOK_PEERS_MAX))
+        const candidates = hookCandidates(found).slice(0, HOOK_PEERS_MAX)
+        for (const { peer } of candidates) this.#hooked.add(peer)
+        this.#sessions.add(candidates)
+        await Promise.all(this.#sessions.open.map((peer) => this.#probe(peer)))
         await this.#dialled()
       }
     } catch (error) {

@@ -46,7 +46,8 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
     child.kill('SIGKILL')
     throw new Error(`${error.message}: ${(await readFile(`${home}.log`, 'utf8')).slice(-2000)}`)
   })
-  const { peer, addresses } = JSON.parse(line) as { peer: string; addresses: string[] }
+  const { peer, addresses, error } = JSON.parse(line)
+  if (error !== undefined) throw new Error(`the daemon said ${error.code}: ${error.message}`)
   const api = connectControl(home)
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) child.kill(signal)

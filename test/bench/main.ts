@@ -1,0 +1,97 @@
+/**
+ * What hotblock costs on this machine. Figures are for comparing with each other in one run: machines are noisy.
+ *
+ *     npm run bench -- transfer [A.img B.img] [--runs N] [--json]
+ *     npm run bench -- scale [WANTED.img] [--images 20] [--blocks 1500000] [--json]
+ *
+ * Without images, two Debian trees are made with mmdebstrap and mke2fs (root; once, then kept in .bench/).
+ */
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { formatBytes, formatCount, formatSeconds, keyValues, makeStyle, table } from '../../node/cli/format.ts'
+import { ROOT } from '../support/nodes.ts'
+import { debianPair } from './debian.ts'
+import { benchScale } from './scale.ts'
+import { benchTransfer } from './transfer.ts'
+
+const USAGE = 'usage: npm run bench -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N]'
+const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      runs: { type: 'string', default: '3' },
+      images: { type: 'string', default: '20' },
+      blocks: { type: 'string', default: '1500000' },
+      json: { type: 'boolean', default: false },
+    },
+  })
+  const [what, ...files] = positionals
+  const paths = files.map((file) => resolve(file))
+  if (what === 'transfer' && (paths.length === 0 || paths.length === 2)) {
+    const [first, second] = paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
+    await transfer(first!, second!, count(values.runs), values.json)
+    return 0
+  }
+  if (what === 'scale' && paths.length <= 1) {
+    const wanted = paths[0] ?? (await debianPair(join(ROOT, '.bench'), say))[1]
+    await scale(wanted, count(values.images), count(values.blocks), values.json)
+    return 0
+  }
+  console.error(USAGE)
+  return 2
+}
+
+async function transfer(first: string, second: string, runs: number, json: boolean): Promise<void> {
+  const rows = await benchTransfer(first, second, runs)
+  if (json) {
+    console.log(JSON.stringify({ first, second, runs, rows }))
+    return
+  }
+  console.log(`\n${second}\nwhere the worker has ${first}; medians of ${runs} runs\n`)
+  const columns = [{ head: '' }, ...['time', 'processor', 'memory', 'received'].map((head) => ({ head, right: true }))]
+  const shown = rows.map(({ what, seconds, cpuSeconds, rssBytes, wireBytes }) => [
+    what,
+    formatSeconds(seconds),
+    formatSeconds(cpuSeconds),
+    formatBytes(rssBytes),
+    wireBytes === 0 ? '' : `${(wireBytes / 1e6).toFixed(1)} MB`,
+  ])
+  console.log(table(columns, shown, style))
+}
+
+async function scale(wanted: string, images: number, blocks: number, json: boolean): Promise<void> {
+  const result = await benchScale(wanted, images, blocks, say)
+  if (json) {
+    console.log(JSON.stringify({ wanted, ...result }))
+    return
+  }
+  const rows = [
+    ['images', formatCount(result.images)],
+    ['blocks', formatCount(result.blocks)],
+    ['start', formatSeconds(result.startSeconds)],
+    ['memory after start', formatBytes(result.idleRssBytes)],
+    [`fetch of ${wanted}`, formatSeconds(result.fetchSeconds)],
+    ['most memory meanwhile', formatBytes(result.fetchRssBytes)],
+  ] as const
+  console.log(keyValues(rows, style))
+}
+
+function count(text: string): number {
+  const value = Number(text)
+  if (!Number.isInteger(value) || value < 1) throw new Error(`not a positive whole number: ${text}`)
+  return value
+}
+
+/** Progress goes where it does not mix with results. */
+function say(text: string): void {
+  console.error(style.dim(text))
+}
