@@ -217,7 +217,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   const control = await startControlServer({ home, api: nodeApi, log })
   undo.push(() => control.cancel())
   // Last of all: who waits for the socket to go away can start another daemon.
-  undo.push(() => control.close())
+  undo.unshift(() => control.close())
   changed()
   wants.start()
   let stopping: Promise<void> | undefined

@@ -38,11 +38,11 @@ export async function openImage(path: string): Promise<OpenImage> {
 async function openChecked(path: string): Promise<{ handle: FileHandle; size: number }> {
   try {
     // Looked at before it is opened: opening a pipe waits for a writer, opening a device may do anything.
-    check(path, await stat(path))
+    checkImageFile(path, await stat(path))
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
       const stats = await handle.stat()
-      check(path, stats)
+      checkImageFile(path, stats)
       return { handle, size: stats.size }
     } catch (error) {
       await handle.close()
@@ -53,7 +53,8 @@ async function openChecked(path: string): Promise<{ handle: FileHandle; size: nu
   }
 }
 
-function check(path: string, stats: Stats): void {
+/** @throws BAD_FILE for what is not a regular, non-empty file */
+export function checkImageFile(path: string, stats: Stats): void {
   const bad = (what: string): HotblockError => new HotblockError('BAD_FILE', `${what}: ${path}`, { path })
   if (stats.isDirectory()) throw bad('is a directory')
   if (!stats.isFile()) throw bad('is not a regular file')

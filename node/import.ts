@@ -1,10 +1,10 @@
 import { rm, stat, truncate, writeFile } from 'node:fs/promises'
-import { HotblockError } from '../protocols/errors.ts'
 import { BLOCK_BYTES_DEFAULT } from '../protocols/table/constants.ts'
 import type { Table } from '../protocols/table/table.ts'
 import type { PublishOptions, PublishProgress } from './api.ts'
 import { blockRows } from './fetch/hot.ts'
 import { batches, columnsOf } from './fetch/items.ts'
+import { checkImageFile } from './file-reader.ts'
 import { hashImage } from './hashing.ts'
 import type { Pool } from './pool/jobs.ts'
 import type { Store, StoredImage } from './store/store.ts'
@@ -22,9 +22,7 @@ export async function importImage(
   progress: (p: PublishProgress) => void,
 ): Promise<{ image: StoredImage; table: Table }> {
   const info = await stat(file)
-  if (!info.isFile() || info.size === 0) {
-    throw new HotblockError('BAD_FILE', `not a regular, non-empty file: ${file}`, { path: file })
-  }
+  checkImageFile(file, info)
   const needed = Math.min(info.size, info.blocks * 512)
   const temporary = await store.temporaryPath(needed)
   try {

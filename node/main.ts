@@ -20,8 +20,10 @@ async function main(): Promise<void> {
   const { env, stdout, stderr } = process
   const { runCli } = await import('./cli/program.ts')
   const { defaultHome } = await import('./cli/environment.ts')
-  // A reader that has seen enough (head, a closed pager) is no failure.
-  stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  // A reader that has seen enough (head, a closed pager) is no failure, and no reason for a daemon to end.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') process.exit(1)
+  })
   stderr.on('error', () => {})
   const environment: Environment = {
     argv: process.argv.slice(2),

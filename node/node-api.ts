@@ -17,7 +17,6 @@ import type {
   PublishReport,
   RepairReport,
   StatusReport,
-  VerifyReport,
 } from './api.ts'
 import { type FetchResult, type FetchTarget, ImageFetch } from './fetch/fetch.ts'
 import { blockRows, findHot } from './fetch/hot.ts'
@@ -25,11 +24,13 @@ import type { Fetches } from './fetch/manager.ts'
 import type { FetchDeps } from './fetch/ports.ts'
 import type { Wants } from './fetch/wants.ts'
 import type { Names } from './names.ts'
-import { placeFile } from './place.ts'
+import { checkPlace, placeFile } from './place.ts'
 import type { Store, StoredImage } from './store/store.ts'
 import { verifyImages } from './upkeep.ts'
 
 const PLAN_TIMEOUT_MS = 30_000
+/** A timer that is set to more fires at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1
 
 export interface NodeApiInit {
   readonly self: string
@@ -139,10 +140,14 @@ export function createNodeApi(init: NodeApiInit): NodeApi {
     },
 
     async fetch(name, { output, timeoutSeconds }, progress, signal) {
-      const limit = timeoutSeconds === undefined ? undefined : AbortSignal.timeout(timeoutSeconds * 1000)
+      const limit =
+        timeoutSeconds === undefined
+          ? undefined
+          : AbortSignal.timeout(Math.min(Math.ceil(timeoutSeconds * 1000), TIMER_MS_MAX))
       const until = limit === undefined ? signal : AbortSignal.any([signal, limit])
       try {
         const startedAt = performance.now()
+        if (output !== undefined) await checkPlace(output)
         const { record, result } = await obtain(name, progress, until)
         if (output !== undefined) {
           progress({ ...done(record, result), phase: 'place' })

@@ -1,6 +1,6 @@
 import { constants, copyFile, open, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { HotblockError } from '../protocols/errors.ts'
+import { asHotblockError, HotblockError } from '../protocols/errors.ts'
 import { inParallel } from './fetch/items.ts'
 import type { Pool } from './pool/jobs.ts'
 
@@ -11,13 +11,10 @@ const JOBS_MAX = 3
  * Puts a copy of an image at a path: a reflink where the file system can, else a copy that keeps the holes. The file is
  * there whole or not at all; an existing regular file is replaced.
  * @returns how it was done
- * @throws BAD_FILE where the path cannot take a file, NO_SPACE
+ * @throws NO_SUCH_FILE or BAD_FILE where the path cannot take a file, NO_SPACE
  */
 export async function placeFile(pool: Pool, from: string, bytes: number, to: string): Promise<'reflink' | 'copy'> {
-  const existing = await stat(to).catch(() => undefined)
-  if (existing !== undefined && !existing.isFile()) {
-    throw new HotblockError('BAD_FILE', `not a regular file: ${to}`, { path: to })
-  }
+  await checkPlace(to)
   const temporary = join(dirname(to), `.${basename(to).slice(0, 200)}.${process.pid}.part`)
   try {
     const how = (await reflink(from, temporary)) ? 'reflink' : await copy(pool, from, bytes, temporary)
@@ -33,6 +30,22 @@ export async function placeFile(pool: Pool, from: string, bytes: number, to: str
   } catch (error) {
     await rm(temporary, { force: true })
     throw error
+  }
+}
+
+/**
+ * Checks that a file could be put at a path, so that who waits for its bytes does not wait in vain.
+ * @throws NO_SUCH_FILE where its directory is missing, BAD_FILE where something else than a file is in the way
+ */
+export async function checkPlace(to: string): Promise<void> {
+  const directory = dirname(to)
+  const around = await stat(directory).catch((error: unknown) => {
+    throw asHotblockError(error)
+  })
+  if (!around.isDirectory()) throw new HotblockError('BAD_FILE', `not a directory: ${directory}`, { path: directory })
+  const existing = await stat(to).catch(() => undefined)
+  if (existing !== undefined && !existing.isFile()) {
+    throw new HotblockError('BAD_FILE', `not a regular file: ${to}`, { path: to })
   }
 }
 

@@ -1,7 +1,7 @@
 /** Sizes and rates as people write them. Pure. */
 
-const SIZE = /^(\d{1,15}(?:\.\d{1,9})?)\s*([kmgtp]?)(i?)(b?)$/i
-const RATE = /^(\d{1,15}(?:\.\d{1,9})?)\s*([kmgtp]?)(i?)(b?|bits?|bps)$/i
+const SIZE = /^(\d{1,16}(?:\.\d{1,9})?)\s*([kmgtp]?)(i?)(b?)$/i
+const RATE = /^(\d{1,16}(?:\.\d{1,9})?)\s*([kmgtp]?)(i?)(b?|bits?|bps)$/i
 const POWERS = 'kmgtp'
 const PER_SECOND = /\s*\/\s*s(?:ec)?$/i
 

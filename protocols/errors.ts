@@ -109,6 +109,14 @@ export function asHotblockError(thrown: unknown): HotblockError {
       return new HotblockError('NO_SPACE', `the disk is full${of}`, data, error)
     case 'ENOENT':
       return new HotblockError('NO_SUCH_FILE', `no such file${of}`, data, error)
+    case 'ENOTDIR':
+      return new HotblockError('NO_SUCH_FILE', `a part of the path is no directory${of}`, data, error)
+    case 'ENAMETOOLONG':
+      return new HotblockError('BAD_FILE', `the path is too long${of}`, data, error)
+    case 'ELOOP':
+      return new HotblockError('BAD_FILE', `a symbolic link leads to itself${of}`, data, error)
+    case 'EIO':
+      return new HotblockError('BAD_FILE', `the disk could not read or write${of}`, data, error)
     case 'EISDIR':
       return new HotblockError('BAD_FILE', `is a directory${of}`, data, error)
     case 'EACCES':

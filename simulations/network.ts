@@ -14,11 +14,14 @@ export interface Arrival {
   /** Some of the frame's bytes arrived. */
   progress(): void
   arrived(): void
+  /** The frame takes nothing of the sender any more, whether it arrived or not. */
+  ended(): void
 }
 
-interface Frame extends Arrival {
+interface Frame {
   readonly to: Link
   readonly bytes: number
+  readonly arrival: Arrival
 }
 
 /** A node's connection to the network. Rates are bytes a second. */
@@ -29,7 +32,7 @@ export class Link {
   cut = false
   readonly queue: Frame[] = []
   sending = false
-  /** When all that is on its way to this node will have arrived. */
+  /** Until when it is busy with what is on its way to this node. */
   freeAt = 0
 
   constructor(upBytes: number, downBytes: number) {
@@ -56,7 +59,7 @@ export class Network {
   }
 
   send(from: Link, to: Link, bytes: number, arrival: Arrival): void {
-    from.queue.push({ to, bytes, progress: () => arrival.progress(), arrived: () => arrival.arrived() })
+    from.queue.push({ to, bytes, arrival })
     if (!from.sending) this.#next(from)
   }
 
@@ -67,8 +70,9 @@ export class Network {
     const { to, bytes } = frame
     const upMs = (bytes / from.upBytes) * 1000
     const startsAt = this.#clock.now() + this.latencyMs
-    const endsAt = Math.max(startsAt + upMs, Math.max(startsAt, to.freeAt) + (bytes / to.downBytes) * 1000)
-    to.freeAt = endsAt
+    // A slow sender takes of the receiver's link only what it fills; the rest is there for others.
+    to.freeAt = Math.max(startsAt, to.freeAt) + (bytes / to.downBytes) * 1000
+    const endsAt = Math.max(startsAt + upMs, to.freeAt)
     this.#clock.after(upMs, () => this.#next(from))
     this.#travel(from, frame, endsAt)
   }
@@ -76,10 +80,13 @@ export class Network {
   #travel(from: Link, frame: Frame, endsAt: number): void {
     const left = endsAt - this.#clock.now()
     this.#clock.after(Math.min(left, PROGRESS_MS), () => {
-      if (from.cut || frame.to.cut) return
-      if (left <= PROGRESS_MS) return frame.arrived()
-      frame.progress()
-      this.#travel(from, frame, endsAt)
+      const lost = from.cut || frame.to.cut
+      if (left > PROGRESS_MS) {
+        if (!lost) frame.arrival.progress()
+        return this.#travel(from, frame, endsAt)
+      }
+      if (!lost) frame.arrival.arrived()
+      frame.arrival.ended()
     })
   }
 }

@@ -123,7 +123,7 @@ async function runTask(task: Task, timeoutMs: number): Promise<Outcome> {
   child.stderr.destroy()
   const totals = task.counts === 'totals' ? readTotals(output) : statusTotals(problem)
   if (totals === undefined) problem ??= 'printed no totals: is run() missing?'
-  else if (totals.passed + totals.failed === 0) problem ??= 'ran no test'
+  else if (totals.passed + totals.failed + totals.skipped === 0) problem ??= 'ran no test'
   const { passed = 0, failed = 0, skipped = 0 } = totals ?? {}
   const seconds = (performance.now() - startedAt) / 1000
   return { passed, failed: problem !== undefined && failed === 0 ? 1 : failed, skipped, problem, output, seconds }

@@ -4,6 +4,9 @@ import Table from 'cli-table3'
 import prettyBytes from 'pretty-bytes'
 import { printable } from '../printable.ts'
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with the escape character.
+const COLOURS = /(\x1b\[(?:1|2|22|31|32|33|39)m)/
+
 /** Colours, or nothing where the output is no terminal. */
 export interface Style {
   bold(text: string): string
@@ -28,9 +31,32 @@ export function formatSpeed(bytesPerSecond: number): string {
   return Number.isFinite(bytesPerSecond) ? `${formatBytes(bytesPerSecond)}/s` : '-'
 }
 
-/** '53.9 %' of a fraction. */
+/** '53.9 %' of a fraction, '0.03 %' of a small one. */
 export function formatPercent(fraction: number): string {
-  return Number.isFinite(fraction) ? `${(fraction * 100).toFixed(1)} %` : '-'
+  if (!Number.isFinite(fraction)) return '-'
+  const percent = fraction * 100
+  if (percent === 0) return '0 %'
+  if (percent > 0 && percent < 0.005) return '< 0.01 %'
+  return `${percent.toFixed(percent < 0.995 ? 2 : 1)} %`
+}
+
+/** '1.25 GiB    53.9 %': bytes and what they are of a whole, in columns. */
+export function formatPart(bytes: number, wholeBytes: number): string {
+  return `${formatBytes(bytes).padEnd(10)}  ${formatPercent(bytes / wholeBytes).padStart(7)}`
+}
+
+/** The same of hot bytes, with what the slides of 2007 count: how much of all that is not zero is hot. */
+export function formatHot(hotBytes: number, coldBytes: number, wholeBytes: number, style: Style): string {
+  const fraction = formatPercent(hotBytes / (hotBytes + coldBytes))
+  return `${style.green(formatPart(hotBytes, wholeBytes))}, ${fraction} of what is not zero`
+}
+
+/** So many characters tell roots and peers of a list apart; all peer ids begin alike, so it is the last ones. */
+const ID_CHARACTERS = 8
+
+/** '…' and the end of a root or of a peer id. */
+export function shortId(id: string): string {
+  return id.length > ID_CHARACTERS ? `…${id.slice(-ID_CHARACTERS)}` : id
 }
 
 /** '27,000' */
@@ -50,7 +76,7 @@ export function formatSeconds(seconds: number): string {
 /** A key and its value, or its values on a line each; without a value the row is left out. */
 export type Row = readonly [key: string, value: string | readonly string[] | undefined]
 
-/** Keys and values in two columns, indented by two. */
+/** Keys and values in two columns, indented by two. Values come from peers too: what could move the cursor is escaped. */
 export function keyValues(rows: readonly Row[], style: Style): string {
   const shown = rows.filter(([, value]) => value !== undefined)
   const width = Math.max(0, ...shown.map(([key]) => key.length))
@@ -58,9 +84,19 @@ export function keyValues(rows: readonly Row[], style: Style): string {
     .flatMap(([key, value]) => {
       const values = typeof value === 'string' ? [value] : (value ?? [])
       const lines = values.length === 0 ? ['none'] : values
-      return lines.map((line, i) => `  ${style.dim((i === 0 ? key : '').padEnd(width))}  ${line}`)
+      return lines.map(
+        (line, i) => `  ${style.dim((i === 0 ? printable(key) : '').padEnd(width))}  ${printableStyled(line)}`,
+      )
     })
     .join('\n')
+}
+
+/** Escapes all that could move the cursor, but not the colours of makeStyle. */
+function printableStyled(text: string): string {
+  return text
+    .split(COLOURS)
+    .map((part, i) => (i % 2 === 0 ? printable(part) : part))
+    .join('')
 }
 
 /** A heading and what belongs to it. */

@@ -18,7 +18,7 @@ export async function makeBar(output: Output): Promise<Bar> {
     format: '{label}  {bar}  {percentage} %  {size}  {detail}',
     barCompleteChar: '\u2588',
     barIncompleteChar: '\u2591',
-    barsize: 28,
+    barsize: 20,
     hideCursor: true,
     clearOnComplete: true,
     gracefulExit: false,

@@ -22,6 +22,8 @@ export const CALL_TIMEOUT_MS_DEFAULT = 120_000
 /** A daemon that stops has closed its socket within this. */
 export const STOP_TIMEOUT_MS_DEFAULT = 30_000
 const STOP_POLL_MS = 50
+/** What the system and undici call a daemon that ends before its answer does. */
+const CUT_OFF = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET', 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH'])
 const CONNECTIONS_MAX = 8
 
 export interface ControlClientOptions {
@@ -182,7 +184,7 @@ class Caller {
     if (code === 'EACCES' || code === 'EPERM') {
       return new HotblockError('BAD_HOME', `no permission to use the daemon of ${home}`, { home }, thrown)
     }
-    if (code === 'ECONNRESET' || code === 'EPIPE' || code === 'UND_ERR_SOCKET') return this.#gone(thrown)
+    if (code !== undefined && CUT_OFF.has(code)) return this.#gone(thrown)
     const message = thrown instanceof Error ? thrown.message : String(thrown)
     return new HotblockError('INTERNAL', `the call to the daemon failed: ${message}`, { home }, thrown)
   }

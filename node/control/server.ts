@@ -22,6 +22,8 @@ export interface ControlServerInit {
 export interface ControlServer {
   /** Path of the socket. */
   readonly path: string
+  /** Cancels the long calls that run, and every call that comes later but stop. The socket stays. */
+  cancel(): void
   /** Cancels what runs, closes all connections and removes the socket. Idempotent. */
   close(): Promise<void>
 }
@@ -40,17 +42,22 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   const path = await claimSocket(home)
   const closing = new AbortController()
   const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
+  app.addHook('onRequest', async ({ url }) => {
+    if (url !== '/stop') closing.signal.throwIfAborted()
+  })
   answerFailures(app, log)
   addRoutes(app, api, log)
   addStreams(app, api, closing.signal, log)
   await app.ready()
   await listen(app, path, home)
   log?.debug({ path }, 'the control socket is open')
+  const cancel = () => closing.abort(new HotblockError('CANCELLED', 'the daemon is stopping'))
   let closed: Promise<void> | undefined
   return {
     path,
+    cancel,
     close() {
-      closing.abort(new HotblockError('CANCELLED', 'the daemon is stopping'))
+      cancel()
       closed ??= app.close()
       return closed
     },

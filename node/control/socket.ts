@@ -23,8 +23,9 @@ export function socketPath(home: string): string {
   )
 }
 
-/** @throws BAD_HOME where the home is there and is no directory, or cannot be reached */
+/** @throws BAD_HOME where the home is there and is no directory, cannot be reached, or has too long a path for its socket */
 export async function checkHome(home: string): Promise<void> {
+  socketPath(home)
   try {
     if ((await stat(home)).isDirectory()) return
   } catch (error) {

@@ -14,8 +14,8 @@ const SPARSE_BLOCKS_MAX = 1024 * 1024
 /** Zeros after an archive's end are looked through this far for another archive that was appended. */
 const ZEROS_BYTES_MAX = 1024 * 1024
 /**
- * A run of headers of members without data ends after one whose CRC is 0 modulo this. Of two system images' tars 37.0 %
- * is hot with 39,300 blocks at 8, 37.1 % with 42,200 where each header is a row.
+ * A run of headers of members without data ends after one whose CRC is 0 modulo this. Of a batch worker's tar, on a node
+ * with a plain system's, 54.4 % is hot with 41,000 blocks at 8, and 54.5 % with 44,200 where each header is a row.
  */
 const RUN_MEMBERS_MEAN = 8
 

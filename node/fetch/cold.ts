@@ -4,6 +4,7 @@ import { PROBE_HASHES_MAX, PROBE_PREFIX_BYTES } from '../../protocols/blocks/con
 import { HotblockError } from '../../protocols/errors.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import type { Table } from '../../protocols/table/table.ts'
+import { TICK_MS } from '../decisions/fetch/limits.ts'
 import { type FetchAction, FetchMachine, ITEM_GOOD, ITEM_MISSING, ITEM_WRONG } from '../decisions/fetch/machine.ts'
 import { FrameCache } from '../serve/frame-cache.ts'
 import { gather } from '../serve/gather.ts'
@@ -12,8 +13,6 @@ import type { StoredImage } from '../store/store.ts'
 import { columnsOf, type DistinctBlocks } from './items.ts'
 import type { FetchDeps } from './ports.ts'
 import { bitsToList, type OpenPeer, type Sessions } from './sessions.ts'
-
-const TICK_MS = 100
 
 interface Asked {
   readonly peer: string
@@ -152,6 +151,7 @@ export class ColdFetch {
     const asked = this.#asked.get(frame.request)
     this.#asked.delete(frame.request)
     if (asked === undefined || asked.peer !== peer || this.#over) return
+    this.#machine.arrived(this.#now(), peer, frame.request)
     const { deps, table, blocks, image } = this.#init
     const outcome = new Uint8Array(asked.items.length).fill(ITEM_MISSING)
     const present: number[] = []

@@ -61,9 +61,9 @@ export class ImageFetch {
   #hadPeers = false
   #seeking = false
   #hookPeersSought = false
-  /** Peers that advertise cold blocks, and those that were asked which. */
+  /** Peers that advertise cold blocks, and the questions which, to those that there is a session with. */
   readonly #hooked = new Set<string>()
-  readonly #probed = new Set<string>()
+  readonly #probes = new Map<string, Promise<void>>()
   #onOpened: (() => void) | undefined
 
   constructor(deps: FetchDeps, target: FetchTarget) {
@@ -73,7 +73,10 @@ export class ImageFetch {
     this.#progressAt = this.#startedAt
     this.#sessions = new Sessions(deps, target.root, {
       opened: (peer) => this.#opened(peer),
-      closed: (peer) => this.#cold?.closed(peer),
+      closed: (peer) => {
+        this.#probes.delete(peer)
+        this.#cold?.closed(peer)
+      },
       frame: (peer, frame) => void this.#cold?.frame(peer, frame),
       busy: (peer, request, ms) => this.#cold?.busy(peer, request, ms),
       have: (peer, held, getting) => {
@@ -316,11 +319,15 @@ export class ImageFetch {
 
   /** Asks a peer that advertises cold blocks which of them it has; also one that fetches the image, and so has part of it. */
   async #probe(peer: OpenPeer): Promise<void> {
-    if (this.#cold === undefined || peer.holdings.holds === 'all') return
-    if (!this.#hooked.has(peer.peer) || this.#probed.has(peer.peer)) return
-    this.#probed.add(peer.peer)
+    if (this.#cold === undefined || peer.holdings.holds === 'all' || !this.#hooked.has(peer.peer)) return
+    const answered = this.#probes.get(peer.peer) ?? this.#askWhich(peer, this.#cold)
+    this.#probes.set(peer.peer, answered)
+    await answered
+  }
+
+  async #askWhich(peer: OpenPeer, cold: ColdFetch): Promise<void> {
     try {
-      const blocks = await this.#cold.probe(peer)
+      const blocks = await cold.probe(peer)
       this.#deps.log.debug({ peer: peer.peer, blocks }, 'the peer holds blocks of the image in another one')
     } catch (error) {
       this.#deps.log.debug({ peer: peer.peer, error: (error as Error).message }, 'the peer did not answer a probe')
@@ -362,8 +369,8 @@ export class ImageFetch {
         const candidates = hookCandidates(found).slice(0, HOOK_PEERS_MAX)
         for (const { peer } of candidates) this.#hooked.add(peer)
         this.#sessions.add(candidates)
-        await Promise.all(this.#sessions.open.map((peer) => this.#probe(peer)))
         await this.#dialled()
+        await Promise.all(this.#sessions.open.map((peer) => this.#probe(peer)))
       }
     } catch (error) {
       this.#deps.log.debug({ error: (error as Error).message }, 'found no peers by hook hashes')

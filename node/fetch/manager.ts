@@ -41,8 +41,13 @@ export class Fetches {
    * @throws CANCELLED when the signal aborts; what ImageFetch.run throws
    */
   async fetch(target: FetchTarget, progress: (p: FetchProgress) => void, signal: AbortSignal): Promise<FetchResult> {
+    const key = target.root.toString()
+    // One that ends because nobody waited any more is no longer to be joined.
+    while (this.#running.get(key)?.abort.signal.aborted && !this.#closed) {
+      await this.#running.get(key)?.result.catch(() => {})
+    }
     signal.throwIfAborted()
-    const running = this.#running.get(target.root.toString()) ?? this.#start(target)
+    const running = this.#running.get(key) ?? this.#start(target)
     running.waiters++
     const timer = setInterval(() => progress(running.fetch.progress()), PROGRESS_INTERVAL_MS)
     const gone = Promise.withResolvers<never>()

@@ -142,6 +142,7 @@ export class Sessions {
     let session: BlockSession | undefined
     const early: (() => void)[] = []
     let live = false
+    let over = false
     // What arrives before the session counts as open is kept and told right after.
     const tell = (event: () => void): void => {
       if (live) event()
@@ -159,10 +160,15 @@ export class Sessions {
           this.#events.heard(peer)
         },
         peers: (hints) => this.#heardOf(hints),
-        closed: (error) => this.#closed(peer, error),
+        closed: (error) => {
+          over = true
+          this.#closed(peer, error)
+        },
       })
       const holdings = await session.open(this.#root, this.#segments)
       if (this.#abort.signal.aborted) throw new HotblockError('CANCELLED', 'the fetch ended')
+      // Its last word may have been its answer: such a session would never be told to have closed.
+      if (over) throw new HotblockError('NO_PEERS', 'the peer closed the session')
       const open = { peer, role, session, holdings }
       this.#open.set(peer, open)
       this.#events.opened(open)
@@ -174,11 +180,18 @@ export class Sessions {
         this.#deps.log.debug({ peer, code: error.code, error: error.message }, 'no session with the peer')
         if (error.code === 'BAD_MESSAGE') this.drop(peer, 'BAD_MESSAGE')
       }
+      if (session !== undefined) this.#count(peer, role, session)
       session?.close()
     } finally {
       this.#dialing.delete(peer)
       this.fill()
     }
+  }
+
+  /** What a session that is over has received. */
+  #count(peer: string, role: Role, session: BlockSession): void {
+    const before = this.#received.get(peer)?.bytes ?? 0
+    this.#received.set(peer, { role, bytes: before + session.receivedBytes })
   }
 
   #heardOf(hints: PeerHint[]): void {
@@ -190,8 +203,7 @@ export class Sessions {
     const open = this.#open.get(peer)
     if (open === undefined) return
     this.#open.delete(peer)
-    const before = this.#received.get(peer)?.bytes ?? 0
-    this.#received.set(peer, { role: open.role, bytes: before + open.session.receivedBytes })
+    this.#count(peer, open.role, open.session)
     if (error instanceof HotblockError && error.code === 'BAD_MESSAGE') this.drop(peer, 'BAD_MESSAGE')
     this.#triedAt.set(peer, this.#deps.clock.now())
     this.#events.closed(peer, error)

@@ -32,9 +32,10 @@ export async function fetchTable(
 
   const parts = async (cids: readonly CID[]): Promise<void> => {
     let lacking = [...cids]
+    const empty = new Set<string>()
     for (let attempt = 0; lacking.length > 0; attempt++) {
       signal.throwIfAborted()
-      const peer = choose(sessions.open, deps.random)
+      const peer = choose(sessions.open, empty, deps.random)
       if (peer === undefined || attempt >= TRIES_MAX) {
         throw new HotblockError('NO_PEERS', `no peer delivers the table of ${root}`)
       }
@@ -43,7 +44,13 @@ export async function fetchTable(
       await store.putTableBytes(got)
       const keys = new Set(got.map(({ cid }) => cid.toString()))
       lacking = lacking.filter((cid) => !keys.has(cid.toString()))
-      if (got.length === 0) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+      if (got.length > 0) continue
+      empty.add(peer.peer)
+      // When nobody has it yet, somebody may in a moment.
+      if (sessions.open.every(({ peer }) => empty.has(peer))) {
+        empty.clear()
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+      }
     }
   }
 
@@ -60,10 +67,15 @@ export async function fetchTable(
   return { table, receivedBytes }
 }
 
-/** Any peer that may have the table, at random; one that holds another image only as a last resort. */
-function choose(open: OpenPeer[], random: () => number): OpenPeer | undefined {
-  const likely = open.filter(({ role }) => role !== 'hook')
-  const from = likely.length > 0 ? likely : open
+/**
+ * Any peer that may have the table, at random, but for those that had nothing of it just now; one that said that it holds
+ * none of the image only if no other is left, one that holds another image only as a last resort.
+ */
+function choose(open: OpenPeer[], empty: ReadonlySet<string>, random: () => number): OpenPeer | undefined {
+  const full = open.filter(({ peer }) => !empty.has(peer))
+  const likely = full.filter(({ role }) => role !== 'hook')
+  const best = likely.filter(({ role, holdings }) => role === 'builder' || holdings.holds !== 'none')
+  const from = [best, likely, full].find((peers) => peers.length > 0) ?? open
   return from[Math.floor(random() * from.length)]
 }
 

@@ -120,16 +120,19 @@ export class Bootstrap {
   }
 
   #fromMemory(): Multiaddr[] {
-    return this.#remembered
-      .load()
-      .slice(0, REMEMBERED_MAX)
-      .flatMap((text) => {
-        try {
-          return [parseAddress(text, 'remembered')]
-        } catch {
-          return []
-        }
-      })
+    let texts: string[] = []
+    try {
+      texts = this.#remembered.load()
+    } catch (error) {
+      this.#log.warn({ error: String(error) }, 'the addresses of peers could not be read')
+    }
+    return texts.slice(0, REMEMBERED_MAX).flatMap((text) => {
+      try {
+        return [parseAddress(text, 'remembered')]
+      } catch {
+        return []
+      }
+    })
   }
 
   async #save(): Promise<void> {

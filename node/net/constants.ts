@@ -50,5 +50,7 @@ export const ADDRESSES_PER_PEER_MAX = 3
 /** Filling the routing table: rounds at these pauses after the first connection, until it stops growing. */
 export const FILL_PAUSES_MS: readonly number[] = [200, 500, 1_000, 2_000, 4_000, 8_000, 16_000]
 export const FILL_QUIET_ROUNDS = 2
+/** So often a round is repeated at once because nobody was in the table to be asked. */
+export const FILL_EMPTY_ROUNDS_MAX = 20
 export const FILL_RANDOM_WALKS = 2
 export const FILL_WALK_TIMEOUT_MS = 5_000

@@ -7,7 +7,14 @@ import { randomBytes } from 'node:crypto'
 import type { Libp2p } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import type { Log } from '../../protocols/ports.ts'
-import { FILL_PAUSES_MS, FILL_QUIET_ROUNDS, FILL_RANDOM_WALKS, FILL_WALK_TIMEOUT_MS } from './constants.ts'
+import {
+  BUCKET_PEERS,
+  FILL_EMPTY_ROUNDS_MAX,
+  FILL_PAUSES_MS,
+  FILL_QUIET_ROUNDS,
+  FILL_RANDOM_WALKS,
+  FILL_WALK_TIMEOUT_MS,
+} from './constants.ts'
 
 export class Fill {
   readonly #libp2p: Libp2p
@@ -18,6 +25,7 @@ export class Fill {
   #round = 0
   #quiet = 0
   #seen = 0
+  #empty = 0
   #active = false
 
   constructor(libp2p: Libp2p, dht: KadDHT, log: Log) {
@@ -44,6 +52,7 @@ export class Fill {
     this.#round = 0
     this.#quiet = 0
     this.#seen = 0
+    this.#empty = 0
     this.#schedule()
   }
 
@@ -63,10 +72,16 @@ export class Fill {
 
   async #run(): Promise<void> {
     const targets = [this.#libp2p.peerId.toMultihash().bytes]
-    for (let i = 0; i < FILL_RANDOM_WALKS; i++) targets.push(randomBytes(32))
+    // Where an answer names everybody, the walk to this node itself finds all; elsewhere the far buckets fill only so.
+    if (this.#seen >= BUCKET_PEERS) for (let i = 0; i < FILL_RANDOM_WALKS; i++) targets.push(randomBytes(32))
     const found = await Promise.all(targets.map((target) => this.#walk(target)))
-    const peers = Math.max(...found, this.#libp2p.getPeers().length)
-    this.#quiet = peers > this.#seen ? 0 : this.#quiet + 1
+    const answered = Math.max(...found)
+    const peers = Math.max(answered, this.#libp2p.getPeers().length)
+    if (answered === 0 && this.#empty < FILL_EMPTY_ROUNDS_MAX) {
+      // The first peer is not in the table yet: kad-dht pings it before it believes in it.
+      this.#empty += 1
+      this.#round = 0
+    } else this.#quiet = peers > this.#seen ? 0 : this.#quiet + 1
     this.#seen = Math.max(this.#seen, peers)
     if (this.#active) this.#schedule()
   }

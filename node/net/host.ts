@@ -22,6 +22,7 @@ import { parseAddress } from './addresses.ts'
 import { Bootstrap, type RememberedPeers } from './bootstrap.ts'
 import * as constants from './constants.ts'
 import { Fill } from './fill.ts'
+import { GuardedDatastore, NO_PUBLIC_KEYS } from './kad-guard.ts'
 
 export interface HostInit {
   /** Ed25519. */
@@ -99,7 +100,7 @@ async function createNode(init: HostInit, listen: Multiaddr[], announce: Multiad
     privateKey: init.privateKey,
     nodeInfo: { name: 'hotblock', version: '1', userAgent: init.agent },
     addresses: { listen: listen.map(String), announce: announce.map(String) },
-    datastore: init.datastore ?? new MemoryDatastore(),
+    datastore: new GuardedDatastore(init.datastore ?? new MemoryDatastore()),
     transports: [tcp()],
     connectionEncrypters: [noise()],
     streamMuxers: [
@@ -152,7 +153,7 @@ async function createNode(init: HostInit, listen: Multiaddr[], announce: Multiad
         networkDialTimeout: { minTimeout: constants.KAD_REQUEST_MS_MIN, maxTimeout: constants.KAD_REQUEST_MS_MAX },
         pingNewContactTimeout: { minTimeout: constants.KAD_REQUEST_MS_MIN, maxTimeout: constants.KAD_REQUEST_MS_MAX },
         pingOldContactTimeout: { minTimeout: constants.KAD_REQUEST_MS_MIN, maxTimeout: constants.KAD_REQUEST_MS_MAX },
-        validators: init.validators ?? {},
+        validators: { ...NO_PUBLIC_KEYS, ...init.validators },
         selectors: init.selectors ?? {},
       }),
     },

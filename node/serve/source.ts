@@ -20,6 +20,8 @@ export const FRAME_ZSTD_LEVEL = 3
 interface Waiting {
   readonly hashes: Uint8Array
   readonly lengths: Uint32Array
+  /** The frame is in the making, or made. */
+  started: boolean
   resolve(frame: ServedFrame): void
   reject(error: Error): void
 }
@@ -79,9 +81,11 @@ export class BlockServer implements BlockSource {
   joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void {
     let ended = false
     let end = (): void => {}
-    void this.#init.addressesOf(peer).then((addresses) => {
+    const join = (addresses: string[]): void => {
       if (!ended) end = this.swarms.joined(root, { id: peer, addresses }, tell)
-    })
+    }
+    // A peer without known addresses still is one: who is connected to it can reach it.
+    this.#init.addressesOf(peer).then(join, () => join([]))
     return () => {
       ended = true
       end()
@@ -109,7 +113,7 @@ export class BlockServer implements BlockSource {
           return Promise.resolve(undefined)
         }
         const { promise, resolve, reject } = Promise.withResolvers<ServedFrame>()
-        waiting.set(request, { hashes, lengths, resolve, reject })
+        waiting.set(request, { hashes, lengths, started: false, resolve, reject })
         this.#pump()
         return promise
       },
@@ -123,13 +127,16 @@ export class BlockServer implements BlockSource {
         waiting.delete(request)
         this.counters.bytes += wireBytes
         this.#init.traffic.sent(peer, wireBytes)
-        this.#machine.finished(this.#init.clock.now(), key, request, wireBytes)
+        this.#machine.finished(key, request)
         this.#pump()
       },
       close: () => {
         this.#machine.closed(key)
         this.#waiting.delete(key)
-        for (const asked of waiting.values()) asked.reject(new HotblockError('CANCELLED', 'the session ended'))
+        // What was started goes its way to its end, and counts until then.
+        for (const asked of waiting.values()) {
+          if (!asked.started) asked.reject(new HotblockError('CANCELLED', 'the session ended'))
+        }
         this.#pump()
       },
     }
@@ -139,12 +146,29 @@ export class BlockServer implements BlockSource {
     const now = this.#init.clock.now()
     for (const { session, request } of this.#machine.next(now)) {
       const asked = this.#waiting.get(session)?.get(request)
-      if (asked === undefined) continue
-      this.#make(asked.hashes, asked.lengths).then(asked.resolve, asked.reject)
+      if (asked === undefined) {
+        this.#machine.finished(session, request)
+        continue
+      }
+      asked.started = true
+      void this.#answer(session, request, asked)
     }
     const wakeMs = this.#machine.wakeMs(now)
     clearTimeout(this.#timer)
     if (wakeMs !== undefined) this.#timer = setTimeout(() => this.#pump(), wakeMs)
+  }
+
+  async #answer(session: string, request: number, asked: Waiting): Promise<void> {
+    let wireBytes = 0
+    try {
+      const frame = await this.#make(asked.hashes, asked.lengths)
+      wireBytes = frame.payload.byteLength
+      asked.resolve(frame)
+    } catch (error) {
+      asked.reject(error as Error)
+    }
+    this.#machine.made(this.#init.clock.now(), session, request, wireBytes)
+    this.#pump()
   }
 
   async #make(hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame> {
@@ -157,6 +181,19 @@ export class BlockServer implements BlockSource {
     const frame = await this.#encode(hashes, lengths)
     this.frames.put(key, frame)
     return frame
+  }
+
+  /**
+   * Whether a block that is not right at a place is damaged there. Not if the peer asked for another length than the block
+   * has: else whoever asks wrongly could empty the index.
+   */
+  #shouldBeAt({ image, offset }: Place, hash: Uint8Array, length: number): boolean {
+    const root = this.#init.store.imageByNumber(image)?.root
+    const table = root && this.#init.store.table(root)
+    if (table === undefined) return false
+    const row = rowAt(table.offsets, offset)
+    const there = table.hashes.subarray(row * HASH_BYTES, (row + 1) * HASH_BYTES)
+    return table.offsets[row] !== offset || Buffer.compare(there, hash) !== 0 || table.lengths[row] === length
   }
 
   /** Blocks that are found damaged lose that place in the index, and are looked for in another. */
@@ -195,8 +232,10 @@ export class BlockServer implements BlockSource {
           missing[i] = 0
           continue
         }
+        const hash = hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES)
+        if (!this.#shouldBeAt(chosen[p]!, hash, lengths[i]!)) continue
         damaged = true
-        await store.blocks.drop(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES), chosen[p]!)
+        await store.blocks.drop(hash, chosen[p]!)
       }
       if (damaged && attempt < 2) continue
       const anyMissing = missing.includes(1)
@@ -208,4 +247,16 @@ export class BlockServer implements BlockSource {
       }
     }
   }
+}
+
+/** The last row that begins at the offset or before it. */
+function rowAt(offsets: Float64Array, offset: number): number {
+  let low = 0
+  let high = offsets.length
+  while (high - low > 1) {
+    const middle = (low + high) >> 1
+    if (offsets[middle]! <= offset) low = middle
+    else high = middle
+  }
+  return low
 }

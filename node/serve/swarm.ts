@@ -3,9 +3,9 @@ import { PEERS_MAX } from '../../protocols/blocks/constants.ts'
 import type { PeerHint } from '../../protocols/blocks/messages.ts'
 
 /** Images whose peers are remembered, and how long a peer is told of after it was last heard of. */
-const IMAGES_MAX = 256
-const PEERS_PER_IMAGE_MAX = 256
-const PEER_LIFE_MS = 120_000
+export const IMAGES_MAX = 256
+export const PEERS_PER_IMAGE_MAX = 256
+export const PEER_LIFE_MS = 120_000
 
 type Tell = (peers: PeerHint[]) => void
 
@@ -30,6 +30,7 @@ export class Swarms {
     const swarm = this.#of(root)
     if (swarm === undefined) return () => {}
     const others = this.peers(root).filter((peer) => peer.id !== hint.id)
+    if (!swarm.peers.has(hint.id)) this.#makeRoom(swarm)
     this.heardOf(root, [hint])
     swarm.tells.set(tell, hint.id)
     if (others.length > 0) tell(others)
@@ -41,11 +42,13 @@ export class Swarms {
     const swarm = this.#of(root)
     if (swarm === undefined) return
     const news: PeerHint[] = []
+    this.#prune(swarm)
     for (const hint of hints) {
-      if (!swarm.peers.has(hint.id)) news.push(hint)
-      if (swarm.peers.size < PEERS_PER_IMAGE_MAX || swarm.peers.has(hint.id)) {
-        swarm.peers.set(hint.id, { hint, at: this.#now() })
-      }
+      const known = swarm.peers.has(hint.id)
+      // What is not remembered is not passed on either: else it would be news each time, and go round for ever.
+      if (!known && swarm.peers.size >= PEERS_PER_IMAGE_MAX) continue
+      if (!known) news.push(hint)
+      swarm.peers.set(hint.id, { hint, at: this.#now() })
     }
     if (news.length === 0) return
     for (const [tell, id] of swarm.tells) {
@@ -58,7 +61,7 @@ export class Swarms {
   peers(root: CID): PeerHint[] {
     const swarm = this.#swarms.get(root.toString())
     if (swarm === undefined) return []
-    for (const [id, { at }] of swarm.peers) if (this.#now() - at > PEER_LIFE_MS) swarm.peers.delete(id)
+    this.#prune(swarm)
     const all = [...swarm.peers.values()].map(({ hint }) => ({ hint, key: this.#random() }))
     return all
       .sort((a, b) => a.key - b.key)
@@ -68,6 +71,23 @@ export class Swarms {
 
   forget(peer: string): void {
     for (const swarm of this.#swarms.values()) swarm.peers.delete(peer)
+  }
+
+  #prune(swarm: Swarm): void {
+    for (const [id, { at }] of swarm.peers) if (this.#now() - at > PEER_LIFE_MS) swarm.peers.delete(id)
+  }
+
+  /** For a peer that is really there: the one that was longest not heard of goes, which may be but a rumour. */
+  #makeRoom(swarm: Swarm): void {
+    if (swarm.peers.size < PEERS_PER_IMAGE_MAX) return
+    let oldest: string | undefined
+    let oldestAt = Number.POSITIVE_INFINITY
+    for (const [id, { at }] of swarm.peers) {
+      if (at >= oldestAt) continue
+      oldest = id
+      oldestAt = at
+    }
+    if (oldest !== undefined) swarm.peers.delete(oldest)
   }
 
   #of(root: CID): Swarm | undefined {

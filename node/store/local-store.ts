@@ -259,7 +259,8 @@ export class LocalStore implements Store {
   async removeNow(root: CID | string): Promise<number> {
     const { images, blocks, tables, reservations, step } = this.#parts
     const row = images.get(root)
-    if (row === undefined) throw new HotblockError('NOT_FOUND', `image ${root} is not on this node`, { root: root.toString() })
+    if (row === undefined)
+      throw new HotblockError('NOT_FOUND', `image ${root} is not on this node`, { root: root.toString() })
     const path = this.#pathOf(row)
     const bytes = await diskBytes(path)
     await images.update(row.number, { state: 'removing' })

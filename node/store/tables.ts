@@ -94,7 +94,8 @@ export class Tables {
     if (head === undefined) return undefined
     const distinct = new Map(head.segments.map(({ cid }) => [cid.toString(), cid]))
     for (const cid of distinct.values()) if (!this.#db.doesExist(cid.bytes)) return undefined
-    const one = (cid: CID): Uint8Array => this.#checked(cid, (bytes) => decodeSegment(bytes).hashes) ?? new Uint8Array(0)
+    const one = (cid: CID): Uint8Array =>
+      this.#checked(cid, (bytes) => decodeSegment(bytes).hashes) ?? new Uint8Array(0)
     return Iterator.from(distinct.values()).map(one)
   }
 

@@ -2,7 +2,14 @@ import type { Stream } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import { bitFieldBytes } from '../bits.ts'
 import { HotblockError } from '../errors.ts'
-import { OPEN_TIMEOUT_MS, PROBE_PREFIX_BYTES, PROBE_TIMEOUT_MS, TABLE_TIMEOUT_MS } from './constants.ts'
+import {
+  FRAME_BYTES_MAX,
+  MESSAGE_BYTES_MAX,
+  OPEN_TIMEOUT_MS,
+  PROBE_PREFIX_BYTES,
+  PROBE_TIMEOUT_MS,
+  TABLE_TIMEOUT_MS,
+} from './constants.ts'
 import { readMessages, writeMessage } from './framing.ts'
 import {
   badMessage,
@@ -12,6 +19,7 @@ import {
   encodeMessage,
   type PeerHint,
   type ServerMessage,
+  tellablePeers,
 } from './messages.ts'
 
 /** What the server of a session holds of its image. */
@@ -123,7 +131,7 @@ export class BlockSession {
   }
 
   tellPeers(peers: PeerHint[]): void {
-    if (peers.length > 0) this.#send(encodeMessage({ t: 'peers', peers })).catch(() => {})
+    if (peers.length > 0) this.#send(encodeMessage({ t: 'peers', peers: tellablePeers(peers) })).catch(() => {})
   }
 
   close(): void {
@@ -144,11 +152,9 @@ export class BlockSession {
     }, timeoutMs)
     this.#pending.set(key, { resolve, reject })
     try {
-      await send()
+      // The answer may fail (late, or with the session) while the question is still being sent.
+      await Promise.race([send(), promise])
       return await promise
-    } catch (error) {
-      promise.catch(() => {})
-      throw error
     } finally {
       clearTimeout(late)
       this.#pending.delete(key)
@@ -163,7 +169,7 @@ export class BlockSession {
         this.#receivedBytes += bytes
         this.#events.heard(bytes)
       }
-      for await (const body of readMessages(this.#stream, counted)) {
+      for await (const body of readMessages(this.#stream, MESSAGE_BYTES_MAX, counted)) {
         this.#take(decodeServerMessage(body), this.#receivedBytes - before)
         before = this.#receivedBytes
       }
@@ -187,6 +193,7 @@ export class BlockSession {
         if (header.miss !== undefined && header.miss.byteLength !== bitFieldBytes(count)) {
           throw badMessage('a bit field of a wrong size')
         }
+        if (payload.byteLength > FRAME_BYTES_MAX) throw badMessage('a frame that is too long')
         this.#gets.delete(header.id)
         this.#events.frame({ request: header.id, encoding: header.enc, payload, missing: header.miss, wireBytes })
         return

@@ -13,13 +13,20 @@ export const PROBE_HASHES_MAX = 8192
 export const PROBE_PREFIX_BYTES = 8
 /** Table parts (root or segments) that one request asks for. */
 export const TABLE_PARTS_MAX = 64
-/** Addresses of swarm peers that one message tells of. */
+/** Swarm peers that one message tells of, and characters (printable ASCII) of what it says of each. */
 export const PEERS_MAX = 32
 export const PEER_ADDRESSES_MAX = 8
+export const PEER_ID_CHARS_MAX = 128
+export const ADDRESS_CHARS_MAX = 192
+/** Segment numbers of each kind in one message of news. */
+export const HAVE_SEGMENTS_MAX = 4096
 
-export const HEADER_BYTES_MAX = 32 * 1024
-/** The largest message: a table root. Frames, probes and bitfields are smaller. */
-export const MESSAGE_BYTES_MAX = ROOT_BYTES_MAX + HEADER_BYTES_MAX
+/** What the two bytes of its length can say. The largest headers, of peers and of news, are below it. */
+export const HEADER_BYTES_MAX = 0xffff
+/** The largest message of a server: a table root. Frames and bit fields are smaller. */
+export const MESSAGE_BYTES_MAX = 2 + HEADER_BYTES_MAX + ROOT_BYTES_MAX
+/** The largest message of a client: a probe. */
+export const CLIENT_MESSAGE_BYTES_MAX = 2 + HEADER_BYTES_MAX + PROBE_HASHES_MAX * PROBE_PREFIX_BYTES
 /** Bytes of table parts in one answer; what does not fit is said not to be here, and asked for again by itself. */
 export const TABLE_BYTES_MAX = ROOT_BYTES_MAX
 
@@ -30,6 +37,8 @@ export const SESSION_UNSENT_BYTES_MAX = 4 * 1024 * 1024
 
 /** How often at most a server tells its sessions what it has come to hold. */
 export const HAVE_INTERVAL_MS = 50
+/** A peer that takes none of what is sent to it for so long is given up. */
+export const SEND_TIMEOUT_MS = 30_000
 export const OPEN_TIMEOUT_MS = 3_000
 export const TABLE_TIMEOUT_MS = 5_000
 export const PROBE_TIMEOUT_MS = 3_000

@@ -1,15 +1,18 @@
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { MESSAGE_BYTES_MAX } from './constants.ts'
+import { SEND_TIMEOUT_MS } from './constants.ts'
 import { badMessage } from './messages.ts'
 
 /**
  * The bodies of length-prefixed messages (4 bytes, big endian), as they arrive on a stream. The caller bounds what may
- * arrive by what it has asked for; a longer message than the limit ends the iteration with BAD_MESSAGE before it is buffered.
+ * arrive by what it has asked for.
+ * @param bytesMax a longer message ends the iteration before it is buffered
  * @param count told how many bytes arrived, prefixes included
+ * @throws BAD_MESSAGE for a message that is too long, and when the stream ends within one
  */
 export async function* readMessages(
   stream: AsyncIterable<Uint8Array | Uint8ArrayList>,
+  bytesMax: number,
   count: (bytes: number) => void = () => {},
 ): AsyncGenerator<Uint8Array> {
   const pending = new Uint8ArrayList()
@@ -21,11 +24,11 @@ export async function* readMessages(
       if (need < 0) {
         if (pending.byteLength < 4) break
         need = pending.getUint32(0)
-        if (need > MESSAGE_BYTES_MAX) throw badMessage(`a message of ${need} bytes`)
+        if (need > bytesMax) throw badMessage(`a message of ${need} bytes`)
         pending.consume(4)
       }
       if (pending.byteLength < need) break
-      // A slice is one contiguous buffer of its own: what is cut from it later may be handed to another thread.
+      // A slice is one contiguous copy; the chunks that it lay in are free again.
       const body = need === 0 ? new Uint8Array(0) : pending.slice(0, need)
       pending.consume(need)
       need = -1
@@ -35,8 +38,8 @@ export async function* readMessages(
   if (need >= 0 || pending.byteLength > 0) throw badMessage('half a message')
 }
 
-/** Sends the parts of a message as one piece and waits until the stream takes more. */
-export async function writeMessage(stream: Stream, parts: Uint8Array[], signal?: AbortSignal): Promise<void> {
+/** Sends the parts of a message as one piece and waits until the stream takes more; rejects if it does not for long. */
+export async function writeMessage(stream: Stream, parts: Uint8Array[]): Promise<void> {
   const list = new Uint8ArrayList(...parts)
-  if (!stream.send(list)) await stream.onDrain(signal === undefined ? {} : { signal })
+  if (!stream.send(list)) await stream.onDrain({ signal: AbortSignal.timeout(SEND_TIMEOUT_MS) })
 }

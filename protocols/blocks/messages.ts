@@ -35,11 +35,14 @@ import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { z } from 'zod'
 import { HotblockError } from '../errors.ts'
+import { SEGMENTS_MAX } from '../table/constants.ts'
 import {
+  ADDRESS_CHARS_MAX,
   GET_BLOCKS_MAX,
-  HEADER_BYTES_MAX,
+  HAVE_SEGMENTS_MAX,
   MESSAGE_BYTES_MAX,
   PEER_ADDRESSES_MAX,
+  PEER_ID_CHARS_MAX,
   PEERS_MAX,
   PROBE_HASHES_MAX,
   TABLE_PARTS_MAX,
@@ -47,15 +50,21 @@ import {
 
 const id = z.number().int().min(0).max(0xffffffff)
 const cid = z.custom<CID>((value) => CID.asCID(value) !== null)
-const segments = z.array(z.number().int().min(0).max(0xffffffff)).max(4096)
-const bits = z.custom<Uint8Array>((value) => value instanceof Uint8Array)
-const peers = z
+const segments = z
   .array(
-    z.strictObject({
-      id: z.string().min(1).max(128),
-      addresses: z.array(z.string().min(1).max(256)).max(PEER_ADDRESSES_MAX),
-    }),
+    z
+      .number()
+      .int()
+      .min(0)
+      .max(SEGMENTS_MAX - 1),
   )
+  .max(HAVE_SEGMENTS_MAX)
+const bits = z.custom<Uint8Array>((value) => value instanceof Uint8Array)
+const ascii = z.string().regex(/^[\x21-\x7e]+$/)
+const peerId = ascii.max(PEER_ID_CHARS_MAX)
+const address = ascii.max(ADDRESS_CHARS_MAX)
+const peers = z
+  .array(z.strictObject({ id: peerId, addresses: z.array(address).max(PEER_ADDRESSES_MAX) }))
   .max(PEERS_MAX)
 
 const openHeader = z.strictObject({ t: z.literal('open'), root: cid })
@@ -74,7 +83,11 @@ const clientHeader = z.discriminatedUnion('t', [
   peersHeader,
 ])
 
-const stateHeader = z.strictObject({ t: z.literal('state'), holds: z.enum(['all', 'some', 'none']), total: id })
+const stateHeader = z.strictObject({
+  t: z.literal('state'),
+  holds: z.enum(['all', 'some', 'none']),
+  total: z.number().int().min(0).max(SEGMENTS_MAX),
+})
 const haveHeader = z.strictObject({ t: z.literal('have'), held: segments, getting: segments })
 const tableAnswer = z.strictObject({
   t: z.literal('table'),
@@ -135,7 +148,7 @@ export function decodeServerMessage(body: Uint8Array): ServerMessage {
 function decode<H>(body: Uint8Array, schema: z.ZodType<H>): Message<H> {
   if (body.byteLength < 2) throw badMessage('a message without a header')
   const headerBytes = (body[0]! << 8) | body[1]!
-  if (headerBytes > HEADER_BYTES_MAX || 2 + headerBytes > body.byteLength) throw badMessage('a header of a wrong size')
+  if (2 + headerBytes > body.byteLength) throw badMessage('a header of a wrong size')
   let value: unknown
   try {
     value = dagCbor.decode(body.subarray(2, 2 + headerBytes))
@@ -149,6 +162,18 @@ function decode<H>(body: Uint8Array, schema: z.ZodType<H>): Message<H> {
 
 export function badMessage(what: string, cause?: unknown): HotblockError {
   return new HotblockError('BAD_MESSAGE', `the peer sent ${what}`, {}, cause)
+}
+
+/** As much of what is known of peers as a message may say: what is too long or too much is left out. */
+export function tellablePeers(known: readonly { id: string; addresses: readonly string[] }[]): PeerHint[] {
+  const told: PeerHint[] = []
+  for (const { id, addresses } of known) {
+    if (told.length === PEERS_MAX) break
+    if (!peerId.safeParse(id).success) continue
+    const good = addresses.filter((text) => address.safeParse(text).success)
+    told.push({ id, addresses: good.slice(0, PEER_ADDRESSES_MAX) })
+  }
+  return told
 }
 
 /** Hashes (32 bytes each) and lengths of the blocks of a get. */

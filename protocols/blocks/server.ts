@@ -2,8 +2,10 @@ import type { Stream } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import { packBits } from '../bits.ts'
 import {
+  CLIENT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
   HAVE_INTERVAL_MS,
+  HAVE_SEGMENTS_MAX,
   PROBE_PREFIX_BYTES,
   SESSION_REQUESTS_MAX,
   SESSION_UNSENT_BYTES_MAX,
@@ -18,6 +20,7 @@ import {
   decodeGet,
   encodeMessage,
   type PeerHint,
+  tellablePeers,
 } from './messages.ts'
 
 /** What a node holds of an image, and how it comes to hold more. */
@@ -71,7 +74,13 @@ export async function serveBlocks(stream: Stream, peer: string, source: BlockSou
   }
   const conversation = new Conversation(stream, peer, source, session)
   try {
-    for await (const body of readMessages(stream)) await conversation.take(decodeClientMessage(body))
+    for await (const body of readMessages(stream, CLIENT_MESSAGE_BYTES_MAX)) {
+      const taken = conversation.take(decodeClientMessage(body))
+      // What arrives meanwhile would pile up here: the stream's own bound is to hold, and then the peer's.
+      if (stream.readStatus === 'readable') stream.pause()
+      await taken
+      if (stream.readStatus === 'paused') stream.resume()
+    }
   } finally {
     conversation.end()
     session.close()
@@ -133,10 +142,12 @@ class Conversation {
     this.#root = root
     const holdings = this.#source.holdings(root)
     const payload = holdings.holds === 'some' ? Buffer.concat([holdings.held, holdings.getting]) : undefined
-    await this.#send(encodeMessage({ t: 'state', holds: holdings.holds, total: holdings.segments }, payload))
+    const sent = this.#send(encodeMessage({ t: 'state', holds: holdings.holds, total: holdings.segments }, payload))
+    // At once, so that nothing of what comes to be held while the answer is on its way goes untold.
     this.#ends.push(holdings.subscribe((held, getting) => this.#have(held, getting)))
-    const tell = (peers: PeerHint[]): void => this.#later(encodeMessage({ t: 'peers', peers }))
+    const tell = (peers: PeerHint[]): void => this.#later(encodeMessage({ t: 'peers', peers: tellablePeers(peers) }))
     this.#ends.push(this.#source.joined(root, this.#peer, tell))
+    await sent
   }
 
   async #table(id: number, want: CID[]): Promise<void> {
@@ -179,7 +190,8 @@ class Conversation {
     for (const segment of getting) this.#getting.add(segment)
     this.#haveTimer ??= setTimeout(() => {
       this.#haveTimer = undefined
-      const news = { held: [...this.#held].slice(0, 4096), getting: [...this.#getting].slice(0, 4096) }
+      const first = (set: Set<number>): number[] => [...set.values().take(HAVE_SEGMENTS_MAX)]
+      const news = { held: first(this.#held), getting: first(this.#getting) }
       for (const segment of news.held) this.#held.delete(segment)
       for (const segment of news.getting) this.#getting.delete(segment)
       this.#later(encodeMessage({ t: 'have', ...news }))

@@ -33,6 +33,10 @@ export class Advertiser {
     return this.#keys.size
   }
 
+  has(text: string): boolean {
+    return this.#keys.has(text)
+  }
+
   add(text: string, key: PlacedKey): void {
     if (!this.#keys.has(text)) this.#keys.set(text, { ...key, text, restUntil: 0 })
   }

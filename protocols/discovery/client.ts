@@ -11,10 +11,15 @@ import {
 import { framed, framingFailure } from './framing.ts'
 import { encodeRequest, type Request } from './messages.ts'
 
+/** Streams to one peer: how many are open, and who waits for one of them to end. */
+interface Gate {
+  open: number
+  readonly waiting: Set<{ enter(): void; fail(error: unknown): void }>
+}
+
 export class ProvidersClient {
   readonly #libp2p: Libp2p
-  /** Per peer: streams that are open, and who waits for one to end. */
-  readonly #gates = new Map<string, { open: number; waiting: (() => void)[] }>()
+  readonly #gates = new Map<string, Gate>()
 
   constructor(libp2p: Libp2p) {
     this.#libp2p = libp2p
@@ -23,40 +28,61 @@ export class ProvidersClient {
   /**
    * Sends requests to a peer, on one stream, and hands over each answer as it comes, so that what came before a time-out
    * counts and nothing piles up.
+   * @param signal the caller's; it ends the attempt
+   * @param timeoutMs counts from the turn at this peer
    * @param take gets the answer's bytes and the request's index; what it throws ends the stream
-   * @param signal ends the attempt; the time-out is the caller's, and counts from its turn at this peer
    * @throws BAD_MESSAGE where the peer breaks the protocol, INTERNAL for what libp2p throws: no connection, no answer
    */
   async ask(
     peer: string,
     requests: readonly Request[],
-    signal: () => AbortSignal,
+    signal: AbortSignal,
+    timeoutMs: number,
     take: (answer: Uint8Array, at: number) => void,
   ): Promise<void> {
-    await this.#enter(peer)
+    signal.throwIfAborted()
+    const gate = this.#gates.get(peer) ?? { open: 0, waiting: new Set() }
+    this.#gates.set(peer, gate)
+    // A peer refuses streams past its limit: many look-ups at once must not make it look dead.
+    if (gate.open < STREAMS_PER_PEER_MAX) gate.open += 1
+    else await turnAt(gate, signal)
     try {
-      await ask(this.#libp2p, peer, requests.slice(0, MESSAGES_PER_STREAM_MAX), signal(), take)
+      const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+      await ask(this.#libp2p, peer, requests.slice(0, MESSAGES_PER_STREAM_MAX), within, take)
+    } catch (error) {
+      // Those who wait would each find out for themselves, one time-out after the other.
+      if (!signal.aborted) for (const one of [...gate.waiting]) one.fail(error)
+      throw error
     } finally {
-      this.#leave(peer)
+      const [next] = gate.waiting
+      if (next !== undefined) next.enter()
+      else gate.open -= 1
+      if (gate.open === 0) this.#gates.delete(peer)
     }
   }
+}
 
-  // A peer refuses streams past its limit: many look-ups at once must not make it look dead.
-  async #enter(peer: string): Promise<void> {
-    const gate = this.#gates.get(peer) ?? { open: 0, waiting: [] }
-    this.#gates.set(peer, gate)
-    if (gate.open >= STREAMS_PER_PEER_MAX) await new Promise<void>((resolve) => gate.waiting.push(resolve))
-    else gate.open += 1
+/** Resolves when an open stream has ended, whose place is then this one's. */
+function turnAt(gate: Gate, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const leave = (): void => {
+    gate.waiting.delete(waiter)
+    signal.removeEventListener('abort', onAbort)
   }
-
-  #leave(peer: string): void {
-    const gate = this.#gates.get(peer)
-    if (gate === undefined) return
-    const next = gate.waiting.shift()
-    if (next !== undefined) return next()
-    gate.open -= 1
-    if (gate.open === 0) this.#gates.delete(peer)
+  const waiter = {
+    enter(): void {
+      leave()
+      resolve()
+    },
+    fail(error: unknown): void {
+      leave()
+      reject(error)
+    },
   }
+  const onAbort = (): void => waiter.fail(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  gate.waiting.add(waiter)
+  return promise
 }
 
 async function ask(

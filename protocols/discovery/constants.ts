@@ -21,13 +21,15 @@ export const RENEW_MS = 10 * 60_000
 export const REGION_LIFE_MS = 10 * 60_000
 /** That there are no more peers than a walk finds is taken for granted for a shorter time, since networks grow. */
 export const WHOLE_LIFE_MS = 60_000
+/** A walk that was not answered in time is not repeated for this long. */
+export const UNSURE_LIFE_MS = 5_000
 /** A node that knows more peers than this does not believe that the network is small. */
 export const SMALL_NETWORK_PEERS = 30
 
 export const PROVIDERS_PER_KEY_MAX = 20
 /** What a node stores for others: keys of one peer, and records (one key of one peer) in all. */
 export const KEYS_PER_PEER_MAX = 16_384
-export const RECORDS_MAX = 250_000
+export const RECORDS_MAX = 100_000
 export const ADDRESSES_PER_PROVIDER_MAX = 8
 export const ADDRESS_BYTES_MAX = 128
 export const EXPIRE_INTERVAL_MS = 60_000
@@ -59,6 +61,8 @@ export const WITHDRAW_TIMEOUT_MS = 1_000
 export const PEERS_PARALLEL_MAX = 32
 
 export const WALK_TIMEOUT_MS = 3_000
+/** A look-up waits for less. */
+export const FIND_WALK_TIMEOUT_MS = 1_000
 export const WALKS_PARALLEL_MAX = 4
 export const WALKS_PER_ADVERTISE_MAX = 256
 export const WALKS_PER_FIND_MAX = 8

@@ -15,6 +15,8 @@ interface Entry extends KnownPeer {
   connected: boolean
   failures: number
   retryAt: number
+  /** It broke the protocol; a new connection changes nothing about that. */
+  shunned: boolean
 }
 
 const FAILURES_MAX = 5
@@ -37,8 +39,10 @@ export class Directory {
       this.#soonestRetry = Infinity
       const usable: KnownPeer[] = [this.#self]
       for (const entry of this.#entries.values()) {
-        if (entry.retryAt <= now) usable.push(entry)
-        else this.#soonestRetry = Math.min(this.#soonestRetry, entry.retryAt)
+        if (entry.retryAt <= now) {
+          entry.shunned = false
+          usable.push(entry)
+        } else this.#soonestRetry = Math.min(this.#soonestRetry, entry.retryAt)
       }
       this.#sorted = usable.sort(compareKad)
     }
@@ -54,6 +58,7 @@ export class Directory {
     const entry = this.#entry(peer, kadId)
     if (entry === undefined) return
     entry.connected = true
+    if (entry.shunned) return
     entry.failures = 0
     if (entry.retryAt > 0) this.#sorted = undefined
     entry.retryAt = 0
@@ -76,10 +81,20 @@ export class Directory {
 
   failed(peer: string, now: number): void {
     const entry = this.#entries.get(peer)
-    if (entry === undefined) return
+    // Several look-ups that fail at once are one failure.
+    if (entry === undefined || entry.retryAt > now) return
     entry.failures += 1
     entry.retryAt = now + Math.min(FAILED_MS_MAX, FAILED_MS_MIN * 2 ** (entry.failures - 1))
     if (entry.failures >= FAILURES_MAX && !entry.connected) this.#entries.delete(peer)
+    this.#sorted = undefined
+  }
+
+  /** The peer broke the protocol: it is passed over for FAILED_MS_MAX, connected or not. */
+  shun(peer: string, now: number): void {
+    const entry = this.#entries.get(peer)
+    if (entry === undefined) return
+    entry.shunned = true
+    entry.retryAt = now + FAILED_MS_MAX
     this.#sorted = undefined
   }
 
@@ -88,9 +103,10 @@ export class Directory {
     return this.#regions
   }
 
-  addRegion(region: Region, now: number): void {
+  /** @param lifeMs by default that of a region that a walk has covered to its end */
+  addRegion(region: Region, now: number, lifeMs?: number): void {
     if (this.#regions.length >= REGIONS_MAX) this.#regions.shift()
-    const life = region.bits === 0 ? WHOLE_LIFE_MS : REGION_LIFE_MS
+    const life = lifeMs ?? (region.bits === 0 ? WHOLE_LIFE_MS : REGION_LIFE_MS)
     this.#regions.push({ ...region, until: now + life })
   }
 
@@ -98,7 +114,7 @@ export class Directory {
     const known = this.#entries.get(peer)
     if (known !== undefined || peer === this.#self.peer) return known
     if (this.#entries.size >= PEERS_KNOWN_MAX && !this.#evict()) return undefined
-    const entry = { peer, kadId, connected: false, failures: 0, retryAt: 0 }
+    const entry = { peer, kadId, connected: false, failures: 0, retryAt: 0, shunned: false }
     this.#entries.set(peer, entry)
     this.#sorted = undefined
     return entry

@@ -4,20 +4,21 @@ import { batches, forEachParallel, type ProvidersClient } from './client.ts'
 import {
   ASK_TIMEOUT_MS,
   ASKED_PEERS,
-  KEYS_PER_MESSAGE_MAX,
-  MESSAGES_PER_STREAM_MAX,
+  FIND_WALK_TIMEOUT_MS,
   PEERS_PARALLEL_MAX,
   RESPONSIBLE_PEERS,
+  WALKS_PER_FIND_MAX,
 } from './constants.ts'
-import type { Directory, KnownPeer } from './directory.ts'
+import type { Directory } from './directory.ts'
 import type { Provider } from './discovery.ts'
 import { closest } from './kad.ts'
 import { decodeFound, type Request } from './messages.ts'
-import type { PlacedKey } from './walker.ts'
+import type { PlacedKey, Walker } from './walker.ts'
 
 export interface FinderInit {
   readonly client: ProvidersClient
   readonly directory: Directory
+  readonly walker: Walker
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -44,29 +45,38 @@ export class Finder {
     limit: number,
     signal: AbortSignal,
   ): Promise<Provider[][]> {
-    const { directory, clock, random } = this.#init
-    const peers = directory.sorted(clock.now())
-    const responsible = keys.map((key) => closest(peers, key.kadId, RESPONSIBLE_PEERS))
-    await this.#askAll(keys, responsible, 0, ASKED_PEERS, limit, known, signal)
-    await this.#askAll(keys, responsible, ASKED_PEERS, RESPONSIBLE_PEERS, limit, known, signal)
+    const { walker, random } = this.#init
+    const asked = keys.map(() => new Set<string>())
+    await this.#askAll(keys, ASKED_PEERS, asked, limit, known, signal)
+    const open = keys.filter((_, at) => known[at]!.size === 0)
+    if (open.length > 0 && !signal.aborted) {
+      // Who knows nothing may be none of the responsible ones: a walk shows who is.
+      await walker.cover(open, WALKS_PER_FIND_MAX, FIND_WALK_TIMEOUT_MS, signal)
+      await this.#askAll(keys, RESPONSIBLE_PEERS, asked, limit, known, signal)
+    }
     return known.map((providers) => sample([...providers.values()], limit, random))
   }
 
-  /** Asks the from-th to to-th closest peers of each key; later ones only about keys that nothing is known of yet. */
+  /**
+   * Asks the `most` closest peers of each key about the keys that nothing is known of yet.
+   * @param asked for each key who was asked before, and is not again; it is added to
+   */
   async #askAll(
     keys: readonly PlacedKey[],
-    responsible: readonly (readonly KnownPeer[])[],
-    from: number,
-    to: number,
+    most: number,
+    asked: readonly Set<string>[],
     limit: number,
     found: Map<string, Provider>[],
     signal: AbortSignal,
   ): Promise<void> {
+    const { directory, clock, self } = this.#init
+    const peers = directory.sorted(clock.now())
     const shares = new Map<string, number[]>()
-    keys.forEach((_, at) => {
-      if (from > 0 && found[at]!.size > 0) return
-      for (const { peer } of responsible[at]!.slice(from, to)) {
-        if (peer === this.#init.self) continue
+    keys.forEach((key, at) => {
+      if (asked[at]!.size > 0 && found[at]!.size > 0) return
+      for (const { peer } of closest(peers, key.kadId, most)) {
+        if (peer === self || asked[at]!.has(peer)) continue
+        asked[at]!.add(peer)
         const share = shares.get(peer)
         if (share === undefined) shares.set(peer, [at])
         else share.push(at)
@@ -89,9 +99,8 @@ export class Finder {
     const { client, directory, self, onFailure } = this.#init
     const lots = batches(share)
     const requests = lots.map((lot): Request => ({ kind: 'get', keys: lot.map((at) => keys[at]!.key), limit }))
-    const within = () => AbortSignal.any([signal, AbortSignal.timeout(ASK_TIMEOUT_MS * lots.length)])
     try {
-      await client.ask(peer, requests, within, (answer, i) => {
+      await client.ask(peer, requests, signal, ASK_TIMEOUT_MS * lots.length, (answer, i) => {
         decodeFound(answer, lots[i]!.length).forEach((providers, j) => {
           for (const one of providers) if (one.peer !== self) merge(found[lots[i]![j]!]!, one)
         })
@@ -102,9 +111,6 @@ export class Finder {
     }
   }
 }
-
-/** So many keys can be looked up at once. */
-export const KEYS_PER_FIND_MAX = KEYS_PER_MESSAGE_MAX * MESSAGES_PER_STREAM_MAX
 
 function merge(into: Map<string, Provider>, provider: Provider): void {
   const known = into.get(provider.peer)

@@ -24,7 +24,12 @@ export function framingFailure(error: unknown): HotblockError {
   return asHotblockError(error)
 }
 
-const BROKEN = new Set(['InvalidDataLengthError', 'InvalidDataLengthLengthError', 'InvalidMessageLengthError', 'StreamBufferError'])
+const BROKEN = new Set([
+  'InvalidDataLengthError',
+  'InvalidDataLengthLengthError',
+  'InvalidMessageLengthError',
+  'StreamBufferError',
+])
 
 /**
  * lpStream asks again with one more byte for as long as this throws a RangeError.

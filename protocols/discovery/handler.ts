@@ -16,7 +16,7 @@ import { decodeRequest, encodeAdded, encodeFound, encodeRemoved, type Request } 
 import { addProvider, getProviders, type ProviderState, removeProvider } from './provider-store.ts'
 
 /** What a peer may ask about: this many keys at once, and so many a second in the long run. */
-const KEYS_BURST_MAX = 128 * 1024
+const KEYS_BURST_MAX = 256 * 1024
 const KEYS_PER_SECOND_MAX = 16 * 1024
 const BUDGETS_MAX = 4096
 

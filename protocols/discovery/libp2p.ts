@@ -4,15 +4,16 @@
  * kad-dht's own provider records take one message and one walk a key, cannot be withdrawn, live 48 hours and are answered
  * without a cap. Here the DHT says only which peers are close to a key; keys go to those in batches, one stream a peer.
  */
-import type { Libp2p } from '@libp2p/interface'
+import type { Libp2p, PeerId } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import { peerIdFromString } from '@libp2p/peer-id'
+import type { Datastore } from 'interface-datastore'
 import { HotblockError } from '../errors.ts'
 import { type Clock, type Log, type Random, silentLog, systemClock } from '../ports.ts'
 import { Advertiser, type Due } from './advertiser.ts'
-import { ask, batches, forEachParallel } from './client.ts'
+import { batches, forEachParallel, ProvidersClient } from './client.ts'
 import * as limits from './constants.ts'
-import { Directory, type KnownPeer } from './directory.ts'
+import { Directory } from './directory.ts'
 import {
   checkKeys,
   type Discovery,
@@ -22,9 +23,10 @@ import {
   keyText,
   type Provider,
 } from './discovery.ts'
+import { Finder } from './finder.ts'
 import { ProvidersServer } from './handler.ts'
-import { closest, kadIdOf } from './kad.ts'
-import { decodeAdded, decodeFound, plainAddress, type Request } from './messages.ts'
+import { kadIdOf } from './kad.ts'
+import { decodeAdded, plainAddress, type Request } from './messages.ts'
 import {
   addProvider,
   createProviders,
@@ -33,13 +35,18 @@ import {
   recordCount,
   removeProvider,
 } from './provider-store.ts'
+import { SavedProviders } from './saved-providers.ts'
 import { type PlacedKey, Walker } from './walker.ts'
 
 export interface Libp2pDiscoveryInit {
   readonly libp2p: Libp2p
   readonly dht: KadDHT
+  /** Where the provider records that this node keeps for others outlive a restart; in memory where none is given. */
+  readonly datastore?: Datastore
   readonly log?: Log
   readonly clock?: Clock
+  /** Milliseconds since the epoch. */
+  readonly wallClock?: () => number
   readonly random?: Random
   /** Told of each offence of a peer. */
   readonly onOffence?: (peer: string, code: 'BAD_MESSAGE') => void
@@ -58,6 +65,8 @@ export interface DiscoveryCounts {
 const RESTART_MS_MIN = 3_000
 /** Peers that did not answer are replaced by the next closest so often in a row. */
 const ROUNDS_MAX = 3
+/** Loopback and link-local. */
+const LOCAL_ADDRESS = /^\/ip4\/127\.|^\/ip4\/169\.254\.|^\/ip6\/(::1|fe[89ab])/
 const TICK_MS = limits.EXPIRE_INTERVAL_MS
 
 export class Libp2pDiscovery implements Discovery {
@@ -67,6 +76,10 @@ export class Libp2pDiscovery implements Discovery {
   readonly #random: Random
   readonly #self: string
   readonly #directory: Directory
+  readonly #client: ProvidersClient
+  readonly #finder: Finder
+  readonly #onOffence: (peer: string, code: 'BAD_MESSAGE') => void
+  readonly #saved: SavedProviders | undefined
   readonly #walker: Walker
   readonly #advertiser = new Advertiser(limits.RESPONSIBLE_PEERS)
   readonly #providers = createProviders()
@@ -78,6 +91,7 @@ export class Libp2pDiscovery implements Discovery {
   #topology: string | undefined
   #tick: NodeJS.Timeout | undefined
   #settle: NodeJS.Timeout | undefined
+  #save: NodeJS.Timeout | undefined
   /** Sending and withdrawing take turns, so that no removal is overtaken by an addition. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -90,29 +104,38 @@ export class Libp2pDiscovery implements Discovery {
     const kadId = kadIdOf(init.libp2p.peerId.toMultihash().bytes)
     this.#directory = new Directory({ peer: this.#self, kadId })
     this.#walker = new Walker(init.dht, this.#directory, this.#clock, this.#log)
-    const onOffence = init.onOffence ?? (() => {})
-    this.#server = new ProvidersServer({
-      providers: this.#providers,
-      clock: this.#clock,
-      random: this.#random,
-      onOffence,
+    this.#onOffence = init.onOffence ?? (() => {})
+    const [log, clock, random, providers] = [this.#log, this.#clock, this.#random, this.#providers]
+    this.#client = new ProvidersClient(init.libp2p)
+    this.#finder = new Finder({
+      client: this.#client,
+      directory: this.#directory,
+      walker: this.#walker,
+      clock,
+      random,
+      log,
+      self: this.#self,
+      onFailure: (peer, error) => this.#fail(peer, error),
     })
+    const { datastore, wallClock = Date.now } = init
+    this.#saved = datastore === undefined ? undefined : new SavedProviders({ datastore, providers, log, wallClock })
+    const onChange = (peer: string): void => this.#changed(peer)
+    this.#server = new ProvidersServer({ providers, clock, random, onOffence: this.#onOffence, onChange })
   }
 
   /** To be called before the host starts, so that the first identify names the protocol. */
   async start(): Promise<void> {
     const serve = this.#server
+    await this.#saved?.load(this.#clock.now())
     await this.#libp2p.handle(limits.PROVIDERS_PROTOCOL, (stream, connection) => serve.serve(stream, connection), {
       maxInboundStreams: limits.STREAMS_IN_MAX,
       maxOutboundStreams: limits.STREAMS_OUT_MAX,
     })
     this.#topology = await this.#libp2p.register(limits.PROVIDERS_PROTOCOL, {
-      onConnect: (peer) => this.#onConnect(peer.toString(), peer.toMultihash().bytes),
-      onDisconnect: (peer) => {
-        this.#directory.disconnected(peer.toString())
-        this.#away.add(peer.toString())
-      },
+      onConnect: (peer) => this.#onConnect(peer),
     })
+    // A topology is not told of the end of a peer that has left the peer store in the meantime.
+    this.#libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
     this.#tick = setInterval(() => this.#onTick(), TICK_MS)
     this.#tick.unref()
   }
@@ -128,12 +151,13 @@ export class Libp2pDiscovery implements Discovery {
   async advertise(keys: Uint8Array[]): Promise<void> {
     checkKeys(keys)
     this.#checkOpen()
-    if (this.#advertiser.size + keys.length > limits.KEYS_ADVERTISED_MAX) {
+    const added = new Set(keys.map(keyText).filter((text) => !this.#advertiser.has(text)))
+    if (this.#advertiser.size + added.size > limits.KEYS_ADVERTISED_MAX) {
       throw new HotblockError('USAGE', `a node advertises at most ${limits.KEYS_ADVERTISED_MAX} keys`)
     }
     const placed = keys.map(place)
     for (const key of placed) this.#advertiser.add(keyText(key.key), key)
-    await this.#walker.cover(placed, limits.WALKS_PER_ADVERTISE_MAX, this.#closed.signal)
+    await this.#walker.cover(placed, limits.WALKS_PER_ADVERTISE_MAX, limits.WALK_TIMEOUT_MS, this.#closed.signal)
     await this.#takeTurn(() => this.#send())
   }
 
@@ -148,16 +172,10 @@ export class Libp2pDiscovery implements Discovery {
     const limit = Math.min(Math.max(1, options.limit ?? limits.PROVIDERS_PER_KEY_MAX), limits.PROVIDERS_PER_KEY_MAX)
     const signal = options.signal ? AbortSignal.any([options.signal, this.#closed.signal]) : this.#closed.signal
     const placed = keys.map(place)
-    const found = placed.map(({ key }) => this.#findHere(key, limit))
-    if (!signal.aborted) await this.#walker.cover(placed, limits.WALKS_PER_FIND_MAX, signal)
-
-    const peers = this.#directory.sorted(this.#clock.now())
-    const responsible = placed.map((key) => closest(peers, key.kadId, limits.RESPONSIBLE_PEERS))
-    const { ASKED_PEERS, RESPONSIBLE_PEERS } = limits
-    await this.#askAll(placed, responsible, 0, ASKED_PEERS, limit, found, signal)
-    await this.#askAll(placed, responsible, ASKED_PEERS, RESPONSIBLE_PEERS, limit, found, signal)
+    const here = placed.map(({ key }) => this.#findHere(key, limit))
+    const found = await this.#finder.find(placed, here, limit, signal)
     if (signal.aborted) throw new HotblockError('CANCELLED', 'the search for providers was stopped')
-    return keys.map((key, at) => ({ key, providers: sample([...found[at]!.values()], limit, this.#random) }))
+    return keys.map((key, at) => ({ key, providers: found[at]! }))
   }
 
   /** Withdraws from the peers that are connected, for a second at most; to be called before the host stops. */
@@ -165,17 +183,38 @@ export class Libp2pDiscovery implements Discovery {
     if (this.#closed.signal.aborted) return
     clearInterval(this.#tick)
     clearTimeout(this.#settle)
+    clearTimeout(this.#save)
+    this.#libp2p.removeEventListener('peer:disconnect', this.#onDisconnect)
     this.#closed.abort()
     if (this.#topology !== undefined) this.#libp2p.unregister(this.#topology)
     const isConnected = (peer: string) => this.#libp2p.getConnections(peerIdFromString(peer)).length > 0
     await this.#takeTurn(() => this.#remove(this.#advertiser.texts(), isConnected))
     await this.#libp2p.unhandle(limits.PROVIDERS_PROTOCOL)
+    await this.#saved?.save(this.#clock.now())
   }
 
-  #onConnect(peer: string, multihash: Uint8Array): void {
-    if (this.#closed.signal.aborted) return
+  readonly #onDisconnect = (event: CustomEvent<PeerId>): void => {
+    const peer = event.detail.toString()
+    this.#directory.disconnected(peer)
+    if (this.#sentAt.has(peer)) this.#away.add(peer)
+  }
+
+  #changed(peer: string): void {
+    if (this.#saved === undefined || this.#closed.signal.aborted) return
+    this.#saved.changed(peer)
+    this.#save ??= setTimeout(() => {
+      this.#save = undefined
+      void this.#saved?.save(this.#clock.now())
+    }, limits.SAVE_MS)
+    this.#save.unref()
+  }
+
+  #onConnect(id: PeerId): void {
+    // Identify may end after the connection has.
+    if (this.#closed.signal.aborted || this.#libp2p.getConnections(id).length === 0) return
     const now = this.#clock.now()
-    this.#directory.connected(peer, kadIdOf(multihash))
+    const peer = id.toString()
+    this.#directory.connected(peer, kadIdOf(id.toMultihash().bytes))
     // A peer that comes back may have been restarted, and have lost what it was sent.
     const back = this.#away.delete(peer)
     if (back || now - (this.#sentAt.get(peer) ?? now) > RESTART_MS_MIN) this.#advertiser.lost(peer)
@@ -196,6 +235,7 @@ export class Libp2pDiscovery implements Discovery {
   #onTick(): void {
     const now = this.#clock.now()
     expireProviders(this.#providers, now)
+    void this.#saved?.save(now)
     this.#advertiser.forgetOld(now, limits.PROVIDER_TTL_MS)
     for (const [peer, at] of this.#sentAt) if (now - at > limits.PROVIDER_TTL_MS) this.#sentAt.delete(peer)
     for (const peer of this.#away) if (!this.#sentAt.has(peer)) this.#away.delete(peer)
@@ -241,12 +281,17 @@ export class Libp2pDiscovery implements Discovery {
     const requests = lots.map((lot): Request => ({ kind: 'add', keys: lot, addresses }))
     // Set before sending: a connection that this opens is not a peer that came back.
     this.#sentAt.set(peer, this.#clock.now())
+    const refused: string[] = []
     try {
-      const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(limits.SEND_TIMEOUT_MS * lots.length)])
-      const answers = await ask(this.#libp2p, peer, requests, signal)
-      const refused = answers.flatMap((answer, at) => {
-        return decodeAdded(answer, lots[at]!.length).map((index) => keyText(lots[at]![index]!))
-      })
+      await this.#client.ask(
+        peer,
+        requests,
+        this.#closed.signal,
+        limits.SEND_TIMEOUT_MS * lots.length,
+        (answer, at) => {
+          for (const index of decodeAdded(answer, lots[at]!.length)) refused.push(keyText(lots[at]![index]!))
+        },
+      )
       this.#directory.answered(peer)
       this.#advertiser.sent(peer, texts, this.#clock.now())
       return new Set(refused)
@@ -263,9 +308,11 @@ export class Libp2pDiscovery implements Discovery {
     await forEachParallel(tell, limits.PEERS_PARALLEL_MAX, async ([peer, gone]) => {
       const requests = batches(gone.map(keyOfText)).map((keys): Request => ({ kind: 'remove', keys }))
       // What cannot be told ends by itself.
-      await ask(this.#libp2p, peer, requests, signal).catch((error) => {
+      try {
+        await this.#client.ask(peer, requests, signal, limits.WITHDRAW_TIMEOUT_MS, () => {})
+      } catch (error) {
         this.#log.debug({ peer, error: String(error) }, 'a peer was not told of a withdrawal')
-      })
+      }
     })
   }
 
@@ -277,54 +324,20 @@ export class Libp2pDiscovery implements Discovery {
     )
   }
 
-  /** Asks the from-th to to-th closest peers of each key; later ones only about keys that nothing is known of yet. */
-  async #askAll(
-    keys: readonly PlacedKey[],
-    responsible: readonly (readonly KnownPeer[])[],
-    from: number,
-    to: number,
-    limit: number,
-    found: Map<string, Provider>[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const shares = new Map<string, number[]>()
-    keys.forEach((_, at) => {
-      if (from > 0 && found[at]!.size > 0) return
-      for (const { peer } of responsible[at]!.slice(from, to)) {
-        if (peer === this.#self) continue
-        const share = shares.get(peer)
-        if (share === undefined) shares.set(peer, [at])
-        else share.push(at)
-      }
-    })
-    await forEachParallel(shares, limits.PEERS_PARALLEL_MAX, async ([peer, share]) => {
-      if (signal.aborted) return
-      const lots = batches(share)
-      const requests = lots.map((lot): Request => ({ kind: 'get', keys: lot.map((at) => keys[at]!.key), limit }))
-      try {
-        const within = AbortSignal.any([signal, AbortSignal.timeout(limits.ASK_TIMEOUT_MS)])
-        const answers = await ask(this.#libp2p, peer, requests, within)
-        answers.forEach((answer, i) => {
-          decodeFound(answer, lots[i]!.length).forEach((providers, j) => {
-            for (const one of providers) if (one.peer !== this.#self) merge(found[lots[i]![j]!]!, one)
-          })
-        })
-        this.#directory.answered(peer)
-      } catch (error) {
-        if (!signal.aborted) this.#fail(peer, error)
-      }
-    })
-  }
-
   #fail(peer: string, error: unknown): void {
     if (this.#closed.signal.aborted) return
     this.#log.debug({ peer, error: String(error) }, 'a peer did not answer the providers protocol')
-    this.#directory.failed(peer, this.#clock.now())
+    if (error instanceof HotblockError && error.code === 'BAD_MESSAGE') {
+      this.#directory.shun(peer, this.#clock.now())
+      this.#onOffence(peer, 'BAD_MESSAGE')
+    } else this.#directory.failed(peer, this.#clock.now())
   }
 
+  /** Those that no other host can use go last, since a host with many interfaces has more than fit. */
   #addresses(): string[] {
     const plain = this.#libp2p.getMultiaddrs().flatMap((address) => plainAddress(address.bytes) ?? [])
-    return [...new Set(plain)].slice(0, limits.ADDRESSES_PER_PROVIDER_MAX)
+    const local = (address: string): number => Number(LOCAL_ADDRESS.test(address))
+    return [...new Set(plain)].sort((a, b) => local(a) - local(b)).slice(0, limits.ADDRESSES_PER_PROVIDER_MAX)
   }
 
   #checkOpen(): void {
@@ -336,11 +349,6 @@ function place(key: Uint8Array): PlacedKey {
   return { key, kadId: kadIdOf(key) }
 }
 
-function merge(into: Map<string, Provider>, provider: Provider): void {
-  const known = into.get(provider.peer)
-  if (known === undefined || known.addresses.length === 0) into.set(provider.peer, provider)
-}
-
 function count(refusals: Map<string, { refused: number; taken: number }>, share: Due, refused: Set<string>): void {
   for (const { key } of share.keys) {
     const text = keyText(key)
@@ -349,14 +357,4 @@ function count(refusals: Map<string, { refused: number; taken: number }>, share:
     else counted.taken += 1
     refusals.set(text, counted)
   }
-}
-
-function sample<T>(items: T[], limit: number, random: Random): T[] {
-  for (let i = 0; i < Math.min(limit, items.length); i++) {
-    const j = i + Math.floor(random() * (items.length - i))
-    const swapped = items[i]!
-    items[i] = items[j]!
-    items[j] = swapped
-  }
-  return items.slice(0, limit)
 }

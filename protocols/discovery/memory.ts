@@ -9,6 +9,7 @@ export class MemoryNetwork {
   readonly clock: Clock
   readonly random: Random
   readonly providers: ProviderState = createProviders()
+  readonly #members = new Set<MemoryDiscovery>()
 
   constructor(clock: Clock = systemClock, random: Random = Math.random) {
     this.clock = clock
@@ -16,7 +17,18 @@ export class MemoryNetwork {
   }
 
   join(self: Provider): Discovery {
-    return new MemoryDiscovery(this, self)
+    const member = new MemoryDiscovery(this, self)
+    this.#members.add(member)
+    return member
+  }
+
+  leave(member: MemoryDiscovery): void {
+    this.#members.delete(member)
+  }
+
+  /** Nothing runs by itself in memory, so what is due is renewed when somebody looks for something. */
+  renew(): void {
+    for (const member of this.#members) member.renew()
   }
 }
 
@@ -51,8 +63,8 @@ class MemoryDiscovery implements Discovery {
     checkKeys(keys)
     this.#checkOpen()
     if (options.signal?.aborted) throw new HotblockError('CANCELLED', 'the search for providers was stopped')
-    this.#renew()
-    const limit = Math.min(options.limit ?? PROVIDERS_PER_KEY_MAX, PROVIDERS_PER_KEY_MAX)
+    this.#network.renew()
+    const limit = Math.min(Math.max(1, options.limit ?? PROVIDERS_PER_KEY_MAX), PROVIDERS_PER_KEY_MAX)
     const { providers, clock, random } = this.#network
     return keys.map((key) => {
       const event = { key: keyText(key), limit, except: this.#self.peer }
@@ -63,12 +75,12 @@ class MemoryDiscovery implements Discovery {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#network.leave(this)
     removeProvider(this.#network.providers, { peer: this.#self.peer, keys: [...this.#keys] })
     this.#keys.clear()
   }
 
-  /** Nothing runs by itself in memory, so what is due is renewed when the node next looks for something. */
-  #renew(): void {
+  renew(): void {
     const now = this.#network.clock.now()
     if (now - this.#renewedAt < RENEW_MS) return
     this.#renewedAt = now

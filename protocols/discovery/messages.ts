@@ -28,6 +28,7 @@ const ADD = 0
 const REMOVE = 1
 const GET = 2
 const PEER_BYTES_MAX = 64
+const DOES_NOT_FIT = -1
 /** Before each value, CBOR has its kind and length: three bytes for lengths below 65,536. */
 const HEAD_BYTES_MAX = 3
 
@@ -85,6 +86,8 @@ export function encodeFound(found: readonly (readonly { peer: string; addresses:
     for (const { peer, addresses } of providers) {
       let at = index.get(peer)
       if (at === undefined) {
+        // A peer that does not fit is looked at once.
+        index.set(peer, DOES_NOT_FIT)
         if (peers.length >= ANSWER_PEERS_MAX) continue
         const id = peerIdFromString(peer).toMultihash().bytes
         const bytes = addresses.map((one) => multiaddr(one).bytes)
@@ -95,7 +98,7 @@ export function encodeFound(found: readonly (readonly { peer: string; addresses:
         index.set(peer, at)
         peers.push([id, bytes])
       }
-      row.push(at)
+      if (at !== DOES_NOT_FIT) row.push(at)
     }
     return row
   })

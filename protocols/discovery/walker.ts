@@ -1,7 +1,8 @@
 /** Walks through the DHT for regions of the key space whose peers this node does not know. */
+import type { PeerId } from '@libp2p/interface'
 import type { KadDHT } from '@libp2p/kad-dht'
 import type { Clock, Log } from '../ports.ts'
-import { RESPONSIBLE_PEERS, SMALL_NETWORK_PEERS, WALK_PEERS, WALK_TIMEOUT_MS, WALKS_PARALLEL_MAX } from './constants.ts'
+import { SMALL_NETWORK_PEERS, UNSURE_LIFE_MS, WALK_PEERS, WALKS_PARALLEL_MAX } from './constants.ts'
 import type { Directory } from './directory.ts'
 import { KAD_BITS, kadIdOf, type Placed } from './kad.ts'
 import { pickWalks, regionOf, uncovered } from './sweep.ts'
@@ -24,44 +25,57 @@ export class Walker {
     this.#log = log
   }
 
-  /** Walks until all keys are covered, or `most` walks are done, or the signal aborts. Never rejects. */
-  async cover(keys: readonly PlacedKey[], most: number, signal: AbortSignal): Promise<void> {
+  /**
+   * Walks until all keys are covered, or `most` walks are done, or the signal aborts. Never rejects.
+   * @param timeoutMs of one walk
+   */
+  async cover(keys: readonly PlacedKey[], most: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
     let left = most
     while (left > 0 && !signal.aborted) {
-      // A node alone, or one that knows no more peers than are responsible for every key anyway, needs no walk.
-      if (this.#directory.size < RESPONSIBLE_PEERS) return
+      // A node alone has nobody to ask.
+      if (this.#directory.size === 0) return
       const open = uncovered(keys, this.#directory.regions(this.#clock.now()))
       if (open.length === 0) return
       // The first answer may show that the network is small, and cover everything.
       const first = left === most
       const targets = pickWalks(open, Math.min(left, first ? 1 : WALKS_PARALLEL_MAX))
       left -= targets.length
-      const walked = await Promise.all(targets.map((target) => this.#walk(target, signal)))
+      const walked = await Promise.all(targets.map((target) => this.#walk(target, timeoutMs, signal)))
       if (!walked.includes(true)) return
     }
   }
 
   /** @returns whether it came to an answer */
-  async #walk(target: PlacedKey, signal: AbortSignal): Promise<boolean> {
-    const answer: Placed[] = []
+  async #walk(target: PlacedKey, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    const answered = new Map<string, Placed>()
+    const final: Placed[] = []
+    let ended = false
     try {
-      const within = AbortSignal.any([signal, AbortSignal.timeout(WALK_TIMEOUT_MS)])
+      const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
       for await (const event of this.#dht.getClosestPeers(target.key, { signal: within })) {
-        if (event.name !== 'FINAL_PEER') continue
-        const kadId = kadIdOf(event.peer.id.toMultihash().bytes)
-        this.#directory.found(event.peer.id.toString(), kadId)
-        answer.push({ kadId })
+        if (event.name === 'PEER_RESPONSE') this.#note(event.from, answered)
+        if (event.name === 'FINAL_PEER') final.push(this.#note(event.peer.id, answered))
       }
+      ended = true
     } catch (error) {
       this.#log.debug({ error: String(error) }, 'a walk through the DHT ended early')
-      return false
     }
     // An answer without anyone says nothing about the region.
-    if (answer.length === 0) return false
-    const region = regionOf(target.kadId, answer, WALK_PEERS)
+    if (answered.size === 0 || signal.aborted) return false
+    // A walk that dead peers held up until its time was over found the living ones, and would be held up again.
+    const region = regionOf(target.kadId, ended ? final : [...answered.values()], WALK_PEERS)
     // Few answers mean a small network, unless this node knows better: then they mean gaps in others' routing tables.
     const small = region.bits === 0 && this.#directory.size > SMALL_NETWORK_PEERS
-    this.#directory.addRegion(small ? { prefix: target.kadId, bits: KAD_BITS } : region, this.#clock.now())
-    return true
+    const covered = small ? { prefix: target.kadId, bits: KAD_BITS } : region
+    this.#directory.addRegion(covered, this.#clock.now(), ended ? undefined : UNSURE_LIFE_MS)
+    return ended
+  }
+
+  #note(id: PeerId, answered: Map<string, Placed>): Placed {
+    const peer = id.toString()
+    const placed = answered.get(peer) ?? { kadId: kadIdOf(id.toMultihash().bytes) }
+    answered.set(peer, placed)
+    this.#directory.found(peer, placed.kadId)
+    return placed
   }
 }

@@ -102,9 +102,13 @@ export class RecordDht {
     return best
   }
 
-  /** Stores this node's own records again, and a few of the others that it holds; drops values past their life. */
+  /** Stores this node's own records again, and a few of the others that it holds; drops values past their life. Never rejects. */
   async republish(): Promise<{ records: number }> {
-    await this.#namespace.sweep()
+    try {
+      await this.#namespace.sweep()
+    } catch (error) {
+      this.#log.warn({ error: String(error) }, 'old values of the DHT were not dropped')
+    }
     const due = this.#book.list().filter((held) => this.#isDue(held))
     let records = 0
     for (const held of due.slice(0, REPUBLISH_RECORDS_MAX)) {

@@ -12,9 +12,11 @@ import type { Pool } from '../../node/pool/jobs.ts'
 import { createPool, inlinePool } from '../../node/pool/pool.ts'
 import { asHotblockError } from '../../protocols/errors.ts'
 import { assembleTable, verifyBlob } from '../../protocols/table/assemble.ts'
+import { TableBuilder } from '../../protocols/table/builder.ts'
 import { decodeRoot } from '../../protocols/table/root.ts'
 import { hashAt } from '../../protocols/table/table.ts'
 import { rejectsCode } from '../support/failures.ts'
+import { withSeedsAsync } from '../support/seeds.ts'
 
 const MIB = 1024 * 1024
 const FIXED = { cut: 'fixed:4096', blockBytes: 65_536 }
@@ -64,12 +66,62 @@ test('the table is that of the bytes', async ({ pool, image, bytes }) => {
   assert.is(again.tableBytes, table.tableBytes)
 })
 
-test('the same table with any pool, and again', async ({ pool, image }) => {
-  const first = await hashImage(image, pool, FIXED)
-  const second = await hashImage(image, pool, FIXED)
-  const inline = await hashImage(image, inlinePool(), FIXED)
-  assert.is(first.table.root.toString(), second.table.root.toString())
-  assert.is(first.table.root.toString(), inline.table.root.toString())
+test('the same table whatever the number of threads, and again', async ({ image }) => {
+  for (const cut of ['fixed:1024', 'fixed:1048576']) {
+    const roots = new Set<string>()
+    for (const pool of [inlinePool(), createPool({ threads: 1 }), createPool({ threads: 4 })]) {
+      for (let again = 0; again < 2; again++) {
+        const { table, blobs } = await hashImage(image, pool, { ...FIXED, cut })
+        roots.add(`${table.root} ${blobs.length}`)
+      }
+      await pool.close()
+    }
+    assert.is(roots.size, 1, cut)
+  }
+})
+
+test('the same table in whatever order jobs end', async ({ image, pool: threads }) => {
+  const expected = await hashImage(image, inlinePool(), { ...FIXED, cut: 'fixed:512' })
+  await withSeedsAsync(3, async (random) => {
+    const ended: number[] = []
+    let begun = 0
+    const shuffling: Pool = {
+      threads: 4,
+      async run(job) {
+        const turn = begun++
+        const answer = await threads.run(job)
+        await new Promise((resolve) => setTimeout(resolve, random() * 40))
+        ended.push(turn)
+        return answer
+      },
+      close: () => threads.close(),
+    }
+    const { table } = await hashImage(image, shuffling, { ...FIXED, cut: 'fixed:512' })
+    assert.is(table.root.toString(), expected.table.root.toString())
+    assert.ok(begun >= 3 && ended.length === begun)
+  })
+})
+
+test('a zero run over the border of two jobs, and an image that ends at one', async ({ pool, dir }) => {
+  // A job ends after 8 MiB.
+  const bytes = randomFillSync(Buffer.alloc(17 * MIB))
+  bytes.fill(0, 8 * MIB - 300_000, 8 * MIB + 300_000)
+  const zeros = Buffer.alloc(MIB)
+  const path = join(dir, 'borders')
+  for (const size of [8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 17 * MIB]) {
+    await writeFile(path, bytes.subarray(0, size))
+    for (const cut of ['fixed:4096', 'fixed:65536']) {
+      const { table } = await hashImage(path, pool, { ...FIXED, cut })
+      const builder = new TableBuilder('raw', cut)
+      const step = Number(cut.slice('fixed:'.length))
+      for (let at = 0; at < size; at += step) {
+        const block = bytes.subarray(at, Math.min(size, at + step))
+        const zero = Uint8Array.of(block.equals(zeros.subarray(0, block.length)) ? 1 : 0)
+        builder.push(Uint32Array.of(block.length), zero, createHash('sha256').update(block).digest())
+      }
+      assert.is(table.root.toString(), builder.finish().table.root.toString(), `${size} ${cut}`)
+    }
+  }
 })
 
 test('copies the image on the way, holes stay holes', async ({ pool, image, bytes, dir }) => {

@@ -1,5 +1,9 @@
 import { createServer } from 'node:net'
-import { generateKeyPair } from '@libp2p/crypto/keys'
+import { generateKeyPair, publicKeyToProtobuf } from '@libp2p/crypto/keys'
+import { multiaddr } from '@multiformats/multiaddr'
+import { MemoryDatastore } from 'datastore-core'
+import { CID } from 'multiformats/cid'
+import * as Digest from 'multiformats/hashes/digest'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Host } from '../../node/net/host.ts'
@@ -65,6 +69,63 @@ test('hosts that share a bootstrap peer come to know each other', async () => {
     Array.from({ length: 5 }, async () => started(await newHost({ bootstrap: [first.addresses()[0]!] }))),
   )
   for (const host of others) await until(() => host.libp2p.getPeers().length === 5, 'all other five are connected')
+})
+
+test('twelve hosts that start together come to know each other, in the routing table too', async () => {
+  const first = await started(await newHost())
+  const others = await Promise.all(
+    Array.from({ length: 11 }, async () => started(await newHost({ bootstrap: [first.addresses()[0]!] }))),
+  )
+  // On the DHT a node knows those whom it has pinged; a walk asks no others.
+  const known = async (host: Host): Promise<number> => {
+    const answered = new Set<string>()
+    for await (const event of host.dht.getClosestPeers(host.libp2p.peerId.toMultihash().bytes)) {
+      if (event.name === 'PEER_RESPONSE') answered.add(event.from.toString())
+    }
+    return answered.size
+  }
+  for (const host of others) await until(async () => (await known(host)) === 11, 'a walk reaches all', 60_000)
+})
+
+test('a peer cannot fill the disk with provider records or public keys of kad-dht', async () => {
+  const datastore = new MemoryDatastore()
+  const host = await started(await newHost({ datastore }))
+  const peer = await started(await newHost({ bootstrap: [host.addresses()[0]!] }))
+  await until(() => host.libp2p.getPeers().length === 1, 'they are connected')
+  const pk = Buffer.concat([Buffer.from('/pk/'), peer.libp2p.peerId.toMultihash().bytes])
+  const bytes = publicKeyToProtobuf(peer.libp2p.peerId.publicKey!)
+  const ask = async (events: AsyncIterable<{ name: string }>): Promise<Set<string>> => {
+    const names = new Set<string>()
+    try {
+      for await (const { name } of events) names.add(name)
+    } catch {
+      // Its own datastore refuses as well.
+    }
+    return names
+  }
+  const rogue = peer.dht as unknown as {
+    network: { sendMessage(to: unknown, message: object, options: object): never }
+  }
+  const provider = { id: peer.libp2p.peerId.toMultihash().bytes, multiaddrs: [multiaddr(peer.addresses()[0]!).bytes] }
+  const cid = CID.createV1(0x55, Digest.create(0x12, new Uint8Array(32)))
+  const path = { index: 0, queued: 0, running: 0, total: 0 }
+  const add = { type: 'ADD_PROVIDER', key: cid.bytes, providers: [provider] }
+  const sent = await ask(rogue.network.sendMessage(host.libp2p.peerId, add, { path }))
+  assert.ok(sent.has('SEND_QUERY'))
+  await ask(peer.dht.put(pk, bytes))
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  for (const prefix of ['/dht/provider', '/dht/record']) {
+    for await (const key of datastore.queryKeys({ prefix })) throw new Error(`${key} was stored`)
+  }
+})
+
+test('remembered addresses that cannot be read do not stop a node', async () => {
+  const load = (): string[] => {
+    throw new Error('the store is damaged')
+  }
+  const host = await started(await newHost({ remembered: { load, save: () => {} } }))
+  const other = await started(await newHost({ bootstrap: [host.addresses()[0]!] }))
+  await until(() => other.libp2p.getPeers().length === 1, 'it answers')
 })
 
 test('a bootstrap address without a peer id will do, and one that answers late', async () => {

@@ -161,6 +161,73 @@ test('a value outlives the restart of all nodes but one', async () => {
   }, 'the newer one is found')
 })
 
+test('a peer that puts an older record after a newer one, a forged or a misplaced one is refused by each node', async () => {
+  const a = await startNode(await newKey(), new MemoryDatastore(), [])
+  const first = await startNode(await newKey(), new MemoryDatastore(), [a.host.addresses()[0]!])
+  await until(() => first.host.libp2p.getPeers().length === 1, 'they are connected')
+  await until(async () => {
+    return (await a.records.publish(await recordOf(key, { sequence: 5 }))).peers === 1
+  }, 'the newer one is stored')
+  // A node of another make, which checks nothing.
+  const nothing = async (): Promise<void> => {}
+  const rogue = await newHost({ bootstrap: [a.host.addresses()[0]!], validators: { hotblock: nothing } })
+  running.add({ host: rogue } as Node)
+  await rogue.start()
+  const forged = await recordOf(key, { sequence: 9 })
+  forged[forged.length - 1]! ^= 1
+  const strange = await recordOf(await newKey(), { sequence: 9 })
+  const put = async (value: Uint8Array): Promise<{ asked: number; errors: number }> => {
+    const counts = { asked: 0, errors: 0 }
+    for await (const event of rogue.dht.put(dkey, value)) {
+      if (event.name === 'SEND_QUERY' && event.messageName === 'PUT_VALUE') counts.asked += 1
+      if (event.name === 'PEER_RESPONSE' && event.messageName === 'PUT_VALUE') throw new Error('it was taken')
+      if (event.name === 'QUERY_ERROR') counts.errors += 1
+    }
+    return counts
+  }
+  for (const value of [
+    await recordOf(key, { sequence: 4 }),
+    forged,
+    strange,
+    new Uint8Array(0),
+    Buffer.alloc(100_000),
+  ]) {
+    await until(async () => (await put(value)).asked === 2, 'both nodes were asked')
+  }
+  for (const node of [a, first]) {
+    assert.is((await node.records.lookup(builder, 'slc4-batch'))?.record.sequence, 5)
+  }
+})
+
+test('a node that knows one bootstrap peer finds a record whose publisher is gone, after all but that one restarted', async () => {
+  const keys = await Promise.all(Array.from({ length: 5 }, newKey))
+  const stores = keys.map(() => new MemoryDatastore())
+  const first = await startNode(keys[0]!, stores[0]!, [])
+  const bootstrap = [first.host.addresses()[0]!]
+  const others = await Promise.all([1, 2, 3, 4].map((i) => startNode(keys[i]!, stores[i]!, bootstrap)))
+  for (const { host } of others) await until(() => host.libp2p.getPeers().length === 4, 'all are connected')
+  const bytes = await recordOf(key, { sequence: 4 })
+  await until(async () => (await others[0]!.records.publish(bytes)).peers === 4, 'all others store it')
+  await Promise.all(others.map(stopNode))
+  // The one that stayed did not keep it, so it is the others' disks that count.
+  for await (const stored of stores[0]!.queryKeys({ prefix: '/dht/record' })) await stores[0]!.delete(stored)
+  await Promise.all([2, 3, 4].map((i) => startNode(keys[i]!, stores[i]!, bootstrap)))
+
+  const fresh = await startNode(await newKey(), new MemoryDatastore(), bootstrap)
+  await until(async () => {
+    return (await fresh.records.lookup(builder, 'slc4-batch'))?.record.sequence === 4
+  }, 'the fresh node finds it')
+})
+
+test('a datastore that fails does not make republish fail', async () => {
+  const datastore = new MemoryDatastore()
+  const node = await startNode(await newKey(), datastore, [])
+  datastore.query = () => {
+    throw new Error('closed')
+  }
+  assert.equal(await node.records.republish(), { records: 0 })
+})
+
 test('a look-up ends when it is stopped', async () => {
   const node = await startNode(await newKey(), new MemoryDatastore(), [])
   await fails('CANCELLED', () => node.records.lookup(builder, 'x', { signal: AbortSignal.abort() }))

@@ -101,10 +101,8 @@ test('news reaches the end of a chain of three', async () => {
   // Identify has to say first that the peers speak the protocol; a first record shows that it has.
   await a.book.accept(await recordOf(key, { sequence: 1 }))
   await until(() => c.book.find('slc4-batch') !== undefined, 'the first record is at the end')
-  const begin = performance.now()
   await a.book.accept(await recordOf(key, { sequence: 2 }))
-  await until(() => c.book.find('slc4-batch')?.record.sequence === 2, 'the second record is at the end', 1000)
-  assert.ok(performance.now() - begin < 1000)
+  await until(() => c.book.find('slc4-batch')?.record.sequence === 2, 'the second record is at the end')
   assert.equal([...a.offences, ...b.offences, ...c.offences], [])
 })
 
@@ -115,6 +113,45 @@ test('a new connection exchanges what both sides have, more than one stream of i
   await b.book.accept(await recordOf(key, { name: 'b' }))
   await connect(a.host, b.host)
   await until(() => a.book.list().length === count + 1 && b.book.list().length === count + 1, 'both have all')
+})
+
+test('news reaches all workers of a builder, and one that connects later gets it then', async () => {
+  const [hub, ...workers] = await Promise.all(Array.from({ length: 5 }, () => newNode()))
+  for (const worker of workers) await connect(worker.host, hub!.host)
+  await hub!.book.accept(await recordOf(key, { sequence: 1 }))
+  const has = (node: Node, sequence: number) => node.book.find('slc4-batch')?.record.sequence === sequence
+  await until(() => workers.every((worker) => has(worker, 1)), 'all workers have it')
+  for (let sequence = 2; sequence <= 30; sequence++) await hub!.book.accept(await recordOf(key, { sequence }))
+  await until(() => workers.every((worker) => has(worker, 30)), 'all workers have the last of many in a row')
+  const late = await newNode()
+  await connect(late.host, hub!.host)
+  await until(() => has(late, 30), 'the late one has it')
+  assert.equal(
+    [hub!, ...workers, late].flatMap((node) => node.offences),
+    [],
+  )
+})
+
+test('a peer that pushes and does not say that it receives leaves nothing behind, and floods no more than others', async () => {
+  const good = await newNode()
+  const host = await newHost()
+  await host.start()
+  try {
+    const sender = { host } as Node
+    await connect(host, good.host)
+    const batch = [...encodeFrames(Array(RECORDS_PER_STREAM_MAX).fill(await recordOf(key)))]
+    for (let i = 0; i < 60 && good.offences.length === 0; i++) {
+      // A new connection does not refill what it may send.
+      if (i === 10) {
+        await host.libp2p.hangUp(good.host.libp2p.peerId)
+        await connect(host, good.host)
+      }
+      await send(sender, good, batch)
+    }
+    await until(() => good.offences.includes('BAD_MESSAGE'), 'the flood is noticed')
+  } finally {
+    await host.stop()
+  }
 })
 
 test('a node that was away gets what it missed, and a stale push is answered with the newer record', async () => {

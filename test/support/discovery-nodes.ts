@@ -5,7 +5,7 @@ import type { Datastore } from 'interface-datastore'
 import type { Host } from '../../node/net/host.ts'
 import { Libp2pDiscovery } from '../../protocols/discovery/libp2p.ts'
 import type { Clock } from '../../protocols/ports.ts'
-import { newHost, newKey, until } from './hosts.ts'
+import { connect, LOCAL, newHost, newKey, until } from './hosts.ts'
 
 export interface DiscoveryNode {
   readonly host: Host
@@ -21,6 +21,7 @@ export interface DiscoveryNode {
 }
 
 export interface NodeOptions {
+  readonly listen?: readonly string[]
   readonly bootstrap?: readonly string[]
   readonly privateKey?: PrivateKey
   readonly datastore?: Datastore
@@ -30,9 +31,9 @@ export interface NodeOptions {
 const running = new Set<DiscoveryNode>()
 
 export async function startNode(options: NodeOptions = {}): Promise<DiscoveryNode> {
-  const { bootstrap = [], datastore = new MemoryDatastore(), clock } = options
+  const { listen = [LOCAL], bootstrap = [], datastore = new MemoryDatastore(), clock } = options
   const privateKey = options.privateKey ?? (await newKey())
-  const host = await newHost({ privateKey, bootstrap, datastore })
+  const host = await newHost({ listen, privateKey, bootstrap, datastore })
   const offences: string[] = []
   const onOffence = (peer: string): void => void offences.push(peer)
   const timing = clock === undefined ? {} : { clock }
@@ -52,12 +53,11 @@ export async function startNode(options: NodeOptions = {}): Promise<DiscoveryNod
   return node
 }
 
-/** A first node and the others that are given its address, each of which knows all the others. */
+/** Nodes that are all connected to each other, and know it. */
 export async function startMesh(count: number, options: NodeOptions = {}): Promise<DiscoveryNode[]> {
-  const first = await startNode(options)
-  const bootstrap = [first.host.addresses()[0]!]
-  const others = Array.from({ length: count - 1 }, () => startNode({ ...options, bootstrap }))
-  const nodes = [first, ...(await Promise.all(others))]
+  const nodes = await Promise.all(Array.from({ length: count }, () => startNode(options)))
+  const pairs = nodes.flatMap((from, at) => nodes.slice(0, at).map((to) => connect(from.host, to.host)))
+  await Promise.all(pairs)
   await until(() => nodes.every(({ discovery }) => discovery.counts().peers === count - 1), 'all know all others')
   return nodes
 }

@@ -47,8 +47,9 @@ export async function sparse(path: string, bytes: number): Promise<string> {
   return path
 }
 
-/** Runs the same tests on threads and in place. */
-export function onEveryPool(tests: (test: Test<PoolContext>, make: () => Pool) => void): void {
+/** The same tests on threads and in place; they are run by `run`. */
+export function onEveryPool(tests: (test: Test<PoolContext>, make: () => Pool) => void): { run(): void } {
+  const suites: Test<PoolContext>[] = []
   for (const [name, make] of [
     ['threads', () => createPool({ threads: 2 })],
     ['inline', inlinePool],
@@ -69,6 +70,11 @@ export function onEveryPool(tests: (test: Test<PoolContext>, make: () => Pool) =
       await rm(context.dir, { recursive: true })
     })
     tests(test, make)
-    test.run()
+    suites.push(test)
+  }
+  return {
+    run() {
+      for (const test of suites) test.run()
+    },
   }
 }

@@ -4,16 +4,36 @@ import { type Random, seededRandom } from '../../protocols/ports.ts'
  * Runs a property with `times` different seeds. A failure names its seed; HOTBLOCK_TEST_SEED=N runs that one again.
  */
 export function withSeeds(times: number, property: (random: Random) => void): void {
-  const given = process.env.HOTBLOCK_TEST_SEED
-  const first = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given)
-  for (let seed = first; seed < first + (given === undefined ? times : 1); seed++) {
+  for (const seed of seeds(times)) {
     try {
       property(seededRandom(seed))
     } catch (error) {
-      console.error(`failed with seed ${seed}: run again with HOTBLOCK_TEST_SEED=${seed}`)
-      throw error
+      throw named(seed, error)
     }
   }
+}
+
+/** The same for a property that takes time: one seed after the other. */
+export async function withSeedsAsync(times: number, property: (random: Random) => Promise<void>): Promise<void> {
+  for (const seed of seeds(times)) {
+    try {
+      await property(seededRandom(seed))
+    } catch (error) {
+      throw named(seed, error)
+    }
+  }
+}
+
+function seeds(times: number): number[] {
+  const given = process.env.HOTBLOCK_TEST_SEED
+  if (given !== undefined) return [Number(given)]
+  const first = Math.floor(Math.random() * 2 ** 31)
+  return Array.from({ length: times }, (_, i) => first + i)
+}
+
+function named(seed: number, error: unknown): unknown {
+  console.error(`failed with seed ${seed}: run again with HOTBLOCK_TEST_SEED=${seed}`)
+  return error
 }
 
 /** A whole number from `least` to `most`. */

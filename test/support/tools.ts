@@ -21,7 +21,7 @@ export function tool(name: string, args: readonly string[], input = ''): string 
  * be there, it fails and says what is missing.
  */
 export function testWith(...tools: string[]): (name: string, body: () => unknown) => void {
-  const missing = tools.filter((name) => !isThere(name))
+  const missing = missingTools(tools)
   if (missing.length === 0) return (name, body) => test(name, async () => void (await body()))
   if (process.env.CI !== 'true') return (name) => test.skip(name, () => {})
   return (name) => {
@@ -31,7 +31,11 @@ export function testWith(...tools: string[]): (name: string, body: () => unknown
   }
 }
 
-/** Are these tools on this machine? */
+/** Those of the tools that this machine does not have. */
+export function missingTools(tools: readonly string[]): string[] {
+  return tools.filter((name) => !isThere(name))
+}
+
 function isThere(name: string): boolean {
   return PATH.split(delimiter).some((directory) => {
     try {

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { HotblockError } from '../../../protocols/errors.ts'
 import type { RepairReport, VerifyReport } from '../../api.ts'
 import type { Cli } from '../cli.ts'
-import { formatBytes, formatCount, keyValues, type Style, table } from '../format.ts'
+import { formatBytes, formatCount, keyValues, type Style, shortId, table } from '../format.ts'
 import { readWantedName } from '../options.ts'
 
 const LABELS = { verify: 'verify', repair: 'repair' } as const
@@ -57,7 +57,7 @@ function readable(report: VerifyReport, style: Style): string {
       image.name === '' ? '-' : image.name,
       formatBytes(image.checkedBytes),
       image.badBlocks === 0 ? 'none' : formatCount(image.badBlocks),
-      image.root,
+      shortId(image.root),
     ]),
     style,
   )

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-import { formatBytes, formatPercent, keyValues, type Style } from '../format.ts'
+import { formatBytes, formatHot, formatPart, keyValues, type Style } from '../format.ts'
 import { BLOCK_OPTION, CUT_OPTION, type CutFlags, readCut } from '../options.ts'
 
 /** What `hotblock compare --json` prints. */
@@ -47,18 +47,17 @@ async function compare(cli: Cli, a: string, b: string, flags: CutFlags): Promise
 }
 
 function readable(report: CompareReport, style: Style): string {
-  const { imageBytes } = report
-  const part = (bytes: number) => `${formatBytes(bytes).padEnd(10)}  ${formatPercent(bytes / imageBytes)} of the image`
+  const { imageBytes, compressedBytes, tableBytes } = report
+  const part = (bytes: number) => formatPart(bytes, imageBytes)
   return keyValues(
     [
       ['size', formatBytes(imageBytes)],
       ['zero', part(report.zeroBytes)],
-      ['hot', style.green(part(report.hotBytes))],
+      ['hot', formatHot(report.hotBytes, report.coldBytes, imageBytes, style)],
       ['cold', style.yellow(part(report.coldBytes))],
-      ['hot blocks', `${formatPercent(report.hotFraction)} of what is not zero`],
-      ['cold, compressed', part(report.compressedBytes)],
-      ['table', formatBytes(report.tableBytes)],
-      ['moved', style.bold(`${formatPercent(report.fractionTransferred)} of the image, table included`)],
+      ['cold, compressed', part(compressedBytes)],
+      ['table', part(tableBytes)],
+      ['moved', `${style.bold(part(compressedBytes + tableBytes))} of the image`],
     ],
     style,
   )

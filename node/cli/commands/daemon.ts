@@ -41,7 +41,11 @@ async function runDaemon(cli: Cli, { config: file, ...flags }: DaemonFlags): Pro
     defaultHome,
     cwd,
     // What a flag may be is checked with the rest of the settings.
-    flags: { ...flags, home: cli.homeFlag, logLevel: flags.logLevel as RawSettings['logLevel'] },
+    flags: {
+      ...flags,
+      home: cli.homeFlag === undefined ? undefined : cli.home,
+      logLevel: flags.logLevel as RawSettings['logLevel'],
+    },
   })
   const { checkHome } = await import('../../control/socket.ts')
   await checkHome(config.home)

@@ -4,12 +4,15 @@ import type { Cli } from '../cli.ts'
 import {
   formatBytes,
   formatCount,
+  formatHot,
+  formatPart,
   formatPercent,
   formatSeconds,
   formatSpeed,
   keyValues,
   type Style,
   section,
+  shortId,
   table,
 } from '../format.ts'
 import { readTimeout, readWantedName } from '../options.ts'
@@ -65,18 +68,17 @@ export function fetchImage(
 /** What the slides of 2007 asked of a transfer: what was hot, what moved, and the virtual speed. */
 function readable(report: FetchReport, style: Style): string {
   const { imageBytes } = report
-  const part = (bytes: number) => `${formatBytes(bytes).padEnd(10)}  ${formatPercent(bytes / imageBytes)}`
-  const moved = `${formatBytes(report.wireBytes).padEnd(10)}  ${formatPercent(report.fractionTransferred)}`
+  const part = (bytes: number) => formatPart(bytes, imageBytes)
   const rows = keyValues(
     [
       ['name', style.bold(report.name)],
       ['root', report.root],
       ['size', formatBytes(imageBytes)],
       ['zero', part(report.zeroBytes)],
-      ['hot', style.green(part(report.hotBytes))],
+      ['hot', formatHot(report.hotBytes, report.coldBytes, imageBytes, style)],
       ['cold', style.yellow(part(report.coldBytes))],
       ['resumed', report.resumedBytes === 0 ? undefined : part(report.resumedBytes)],
-      ['moved', `${style.bold(moved)} of the image, ${formatBytes(report.tableBytes)} of it table`],
+      ['moved', `${style.bold(part(report.wireBytes))} of the image, ${formatBytes(report.tableBytes)} of it table`],
       ['time', formatSeconds(report.seconds)],
       ['virtual speed', style.bold(formatSpeed(report.virtualSpeed))],
       ['path', report.path],
@@ -100,7 +102,13 @@ function peerTable(peers: readonly PeerShare[], style: Style): string {
     ],
     [...peers]
       .sort((a, b) => b.bytes - a.bytes)
-      .map((p) => [p.peer, p.role, formatCount(p.blocks), formatBytes(p.bytes), formatPercent(p.bytes / total)]),
+      .map((p) => [
+        shortId(p.peer),
+        p.role,
+        formatCount(p.blocks),
+        formatBytes(p.bytes),
+        formatPercent(p.bytes / total),
+      ]),
     style,
   )
 }

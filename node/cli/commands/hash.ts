@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
-import { formatBytes, formatCount, formatPercent, formatSeconds, keyValues, type Style } from '../format.ts'
+import { formatBytes, formatCount, formatPart, formatSeconds, keyValues, type Style } from '../format.ts'
 import { BLOCK_OPTION, CUT_OPTION, type CutFlags, readCut } from '../options.ts'
 
 /** What `hotblock hash --json` prints. */
@@ -64,11 +64,11 @@ function readable(report: HashReport, style: Style): string {
       ['root', style.bold(report.root)],
       ['format', `${report.format}, cut by ${report.cutter}`],
       ['size', formatBytes(imageBytes)],
-      ['zero', `${formatBytes(report.zeroBytes)}  ${formatPercent(report.zeroBytes / imageBytes)}`],
+      ['zero', formatPart(report.zeroBytes, imageBytes)],
       ['blocks', `${formatCount(report.blocks)}, ${formatCount(report.uniqueBlocks)} of them different`],
       [
         'table',
-        `${formatBytes(report.tableBytes)} in ${formatCount(report.segments)} segments  ${((report.tableBytes / imageBytes) * 100).toFixed(3)} %`,
+        `${formatPart(report.tableBytes, imageBytes)} of the image, in ${formatCount(report.segments)} segments`,
       ],
       ['time', formatSeconds(report.seconds)],
     ],

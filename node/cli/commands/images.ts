@@ -1,11 +1,20 @@
 import type { Command } from 'commander'
 import type { ImageRow, PlanReport } from '../../api.ts'
+import { printable } from '../../printable.ts'
 import type { Cli } from '../cli.ts'
-import { formatBytes, formatCount, formatPercent, keyValues, type Style, table } from '../format.ts'
+import {
+  formatBytes,
+  formatCount,
+  formatHot,
+  formatPart,
+  formatPercent,
+  keyValues,
+  type Style,
+  section,
+  shortId,
+  table,
+} from '../format.ts'
 import { readWantedName } from '../options.ts'
-
-/** So much of a root tells images of a list apart. */
-const ROOT_CHARACTERS = 16
 
 export function register(program: Command, cli: Cli): void {
   program
@@ -28,39 +37,72 @@ export function register(program: Command, cli: Cli): void {
 }
 
 function listed(rows: readonly ImageRow[], mesh: boolean, style: Style): string {
-  if (rows.length === 0) return `  no images${mesh ? '' : ' on this node; --mesh lists what builders have published'}`
-  const columns = [{ head: 'name' }, { head: 'state' }, { head: 'size', right: true }, { head: 'zero', right: true }]
-  const more = mesh ? [{ head: 'release', right: true }, { head: 'published' }, { head: 'builder' }] : []
-  const lines = rows.map((row) => {
-    const local = [
+  if (mesh) return published(rows, style)
+  if (rows.length === 0) return '  no images on this node; --mesh lists what builders have published'
+  return table(
+    [
+      { head: 'name' },
+      { head: 'state' },
+      { head: 'size', right: true },
+      { head: 'zero', right: true },
+      { head: 'root' },
+    ],
+    rows.map((row) => [
       row.name === '' ? '-' : row.name,
-      row.pinned ? `${row.state}, pinned` : row.state,
+      stateOf(row),
       formatBytes(row.imageBytes),
       formatPercent(row.zeroBytes / row.imageBytes),
-    ]
-    const published = mesh ? [String(row.sequence ?? '-'), row.time ?? '-', row.builder ?? '-'] : []
-    return [
-      ...local,
-      ...published,
-      row.root.length > ROOT_CHARACTERS ? `…${row.root.slice(-ROOT_CHARACTERS)}` : row.root,
-    ]
-  })
-  return table([...columns, ...more, { head: 'root' }], lines, style)
+      shortId(row.root),
+    ]),
+    style,
+  )
+}
+
+/** Records, and below them the builders in full: NAME@BUILDER wants all of the id. */
+function published(rows: readonly ImageRow[], style: Style): string {
+  if (rows.length === 0) return '  no images: no record of a trusted builder has come here yet'
+  const records = table(
+    [
+      { head: 'name' },
+      { head: 'state' },
+      { head: 'size', right: true },
+      { head: 'release', right: true },
+      { head: 'published' },
+      { head: 'builder' },
+      { head: 'root' },
+    ],
+    rows.map((row) => [
+      row.name,
+      row.state,
+      formatBytes(row.imageBytes),
+      String(row.sequence ?? '-'),
+      row.time === undefined ? '-' : row.time.slice(0, 'YYYY-MM-DD'.length),
+      shortId(row.builder ?? '-'),
+      shortId(row.root),
+    ]),
+    style,
+  )
+  const builders = [...new Set(rows.flatMap(({ builder }) => builder ?? []))]
+  return `${records}\n\n${section('Builders', builders.map((builder) => `  ${printable(builder)}`).join('\n'), style)}`
+}
+
+function stateOf({ state, pinned }: ImageRow): string {
+  return pinned ? `${state}, pinned` : state
 }
 
 function planned(report: PlanReport, style: Style): string {
   const { imageBytes } = report
-  const part = (bytes: number) => `${formatBytes(bytes).padEnd(10)}  ${formatPercent(bytes / imageBytes)}`
+  const part = (bytes: number) => formatPart(bytes, imageBytes)
   return keyValues(
     [
       ['name', style.bold(report.name)],
       ['root', report.root],
       ['size', formatBytes(imageBytes)],
       ['zero', part(report.zeroBytes)],
-      ['hot', style.green(part(report.hotBytes))],
+      ['hot', formatHot(report.hotBytes, report.coldBytes, imageBytes, style)],
       ['cold', style.yellow(part(report.coldBytes))],
-      ['table', formatBytes(report.tableBytes)],
-      ['holders', `${formatCount(report.holders)} peers`],
+      ['table', part(report.tableBytes)],
+      ['holders', formatCount(report.holders)],
       ['room', report.fits ? style.green('fits') : style.red('does not fit')],
       ['evicts', report.evicts.length === 0 ? undefined : report.evicts],
     ],

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { PeerRow } from '../../api.ts'
 import type { Cli } from '../cli.ts'
-import { formatBytes, formatSeconds, type Style, table } from '../format.ts'
+import { formatBytes, formatSeconds, type Style, shortId, table } from '../format.ts'
 
 export function register(program: Command, cli: Cli): void {
   program
@@ -18,21 +18,21 @@ function listed(rows: readonly PeerRow[], style: Style): string {
   return table(
     [
       { head: 'peer' },
-      { head: 'dir' },
-      { head: 'connected', right: true },
+      { head: 'way' },
+      { head: 'for', right: true },
       { head: 'rtt', right: true },
       { head: 'received', right: true },
       { head: 'sent', right: true },
       { head: 'address' },
     ],
     rows.map((row) => [
-      row.peer,
+      shortId(row.peer),
       row.direction,
       formatSeconds(row.connectedSeconds),
       row.rttSeconds === undefined ? '-' : `${(row.rttSeconds * 1000).toFixed(1)} ms`,
       formatBytes(row.receivedBytes),
       formatBytes(row.sentBytes),
-      row.addresses[0] ?? '-',
+      row.addresses[0]?.replace(/\/p2p\/[^/]+$/, '') ?? '-',
     ]),
     style,
   )

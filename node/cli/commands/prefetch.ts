@@ -1,10 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { HotblockError } from '../../../protocols/errors.ts'
+import { type FailureCode, HotblockError } from '../../../protocols/errors.ts'
 import type { FetchReport } from '../../api.ts'
 import type { Cli } from '../cli.ts'
 import { formatPercent, formatSeconds, keyValues } from '../format.ts'
 import { readTimeout, readWantedName } from '../options.ts'
 import { fetchImage } from './fetch.ts'
+
+const ASK_AGAIN_MS = 1000
+/** Failures that time may mend. */
+const LATER: ReadonlySet<FailureCode> = new Set(['NOT_FOUND', 'NO_PEERS', 'STALLED'])
 
 export function register(program: Command, cli: Cli): void {
   program
@@ -34,16 +39,26 @@ export function register(program: Command, cli: Cli): void {
     })
 }
 
-/** Waits by asking for the same images: a fetch joins the one that is under way, and the want outlives both. */
+/**
+ * Waits by asking for the same images: a fetch joins the one that is under way, and the want outlives both. A name that
+ * is not published yet, or whose holders are away, is asked for again: that is what the want is for.
+ */
 async function waitFor(cli: Cli, names: readonly string[], timeoutSeconds: number | undefined): Promise<FetchReport[]> {
   const started = performance.now()
   const reports: FetchReport[] = []
   for (const name of names) {
-    const left = timeoutSeconds === undefined ? undefined : timeoutSeconds - (performance.now() - started) / 1000
-    if (left !== undefined && left <= 0) {
-      throw new HotblockError('TIMEOUT', `${name} was not here after ${timeoutSeconds} s`, { name })
+    for (let report: FetchReport | undefined; report === undefined; ) {
+      const left = timeoutSeconds === undefined ? undefined : timeoutSeconds - (performance.now() - started) / 1000
+      if (left !== undefined && left <= 0) {
+        throw new HotblockError('TIMEOUT', `${name} was not here after ${timeoutSeconds} s`, { name })
+      }
+      report = await fetchImage(cli, name, { timeoutSeconds: left }).catch(async (error: unknown) => {
+        if (!(error instanceof HotblockError && LATER.has(error.code))) throw error
+        await cli.orCancelled(sleep(Math.min(ASK_AGAIN_MS, (left ?? Number.POSITIVE_INFINITY) * 1000)))
+        return undefined
+      })
+      if (report !== undefined) reports.push(report)
     }
-    reports.push(await fetchImage(cli, name, { timeoutSeconds: left }))
   }
   return reports
 }

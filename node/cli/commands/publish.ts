@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { PublishReport } from '../../api.ts'
 import type { Cli } from '../cli.ts'
-import { formatBytes, formatCount, formatPercent, formatSeconds, keyValues, type Style } from '../format.ts'
+import { formatBytes, formatCount, formatPart, formatSeconds, keyValues, type Style } from '../format.ts'
 import { BLOCK_OPTION, CUT_OPTION, type CutFlags, readCut, readName } from '../options.ts'
 
 const LABELS = { cut: 'cutting', import: 'storing', sign: 'signing', done: 'done' } as const
@@ -37,9 +37,9 @@ function readable(report: PublishReport, style: Style): string {
       ['root', report.root],
       ['format', `${report.format}, cut by ${report.cutter}`],
       ['size', formatBytes(imageBytes)],
-      ['zero', `${formatBytes(zeroBytes)}  ${formatPercent(zeroBytes / imageBytes)}`],
+      ['zero', formatPart(zeroBytes, imageBytes)],
       ['blocks', formatCount(report.blocks)],
-      ['table', formatBytes(report.tableBytes)],
+      ['table', `${formatPart(report.tableBytes, imageBytes)} of the image`],
       ['time', formatSeconds(report.seconds)],
     ],
     style,

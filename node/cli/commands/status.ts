@@ -38,7 +38,7 @@ export function statusPage(report: StatusReport, style: Style): string {
       ['peer', report.peer],
       ['home', report.home],
       ['addresses', report.addresses],
-      ['trusts', report.trust],
+      ['trusts', report.trust.map((peer) => (peer === report.peer ? `${peer} (this node)` : peer))],
       ['memory', `${formatBytes(memory.rssBytes)}, ${formatBytes(memory.heapBytes)} of it heap`],
     ],
     style,

@@ -4,56 +4,58 @@ import type { Demand } from './demand.ts'
 import { CLAIM_MS, SAMPLE_SEGMENTS, SCAN_SEGMENTS_MAX } from './limits.ts'
 import type { PeerState } from './peer.ts'
 
-/** How many of the known peers, the builder apart, hold what: the less, the sooner it is asked for. */
+/** How many of the peers that deliver, the builder apart, hold what: the less, the sooner it is asked for. */
 export class Scarcity {
   /** Per segment: peers that hold it whole. */
   readonly holders: Uint16Array
   /** Per item: peers that hold it in another image. */
-  readonly hookHolders: Uint8Array
+  readonly hookHolders: Uint16Array
   /** Per segment: when a peer last said that it is getting it, milliseconds. */
   readonly claimedAt: Float64Array
 
   constructor(segments: number, items: number) {
     this.holders = new Uint16Array(segments)
-    this.hookHolders = new Uint8Array(items)
+    this.hookHolders = new Uint16Array(items)
     this.claimedAt = new Float64Array(segments).fill(Number.NEGATIVE_INFINITY)
   }
 
-  /** A peer opened that holds the whole image, or such a peer went. */
-  countAll(peer: PeerState, by: 1 | -1): void {
-    if (!peer.all || peer.role === 'builder') return
-    for (let segment = 0; segment < this.holders.length; segment++) this.holders[segment]! += by
+  /** Whether what the peer holds counts; the builder's never does. */
+  count(peer: PeerState, counts: boolean): void {
+    const counted = counts && peer.role !== 'builder'
+    if (peer.counted === counted) return
+    peer.counted = counted
+    const by = counted ? 1 : -1
+    this.#addItems(peer, by)
+    if (!peer.all && peer.held === undefined) return
+    for (let segment = 0; segment < this.holders.length; segment++) {
+      if (peer.all || getBit(peer.held!, segment)) this.holders[segment]! += by
+    }
   }
 
   /** A peer has come to hold some segments and to fetch others. Numbers beyond the image are passed over. */
   note(peer: PeerState, now: number, held: Iterable<number>, getting: Iterable<number>): void {
-    const counts = peer.role !== 'builder' && !peer.all
+    peer.changes++
     for (const segment of held) {
       if (segment >= this.holders.length) continue
       peer.held ??= newBits(this.holders.length)
       if (getBit(peer.held, segment)) continue
       setBit(peer.held, segment)
-      if (counts) this.holders[segment]!++
+      if (peer.counted && !peer.all) this.holders[segment]!++
     }
     for (const segment of getting) if (segment < this.claimedAt.length) this.claimedAt[segment] = now
   }
 
-  /** A peer answered which items it holds in other images, or such an answer is void. */
-  countItems(bits: Uint8Array | undefined, by: 1 | -1): void {
-    if (bits === undefined) return
-    for (let item = 0; item < this.hookHolders.length; item++) {
-      const count = this.hookHolders[item]! + by
-      if (getBit(bits, item) && count >= 0 && count <= 255) this.hookHolders[item] = count
-    }
+  /** A peer answered which items it holds in other images; an earlier answer is void. */
+  noteItems(peer: PeerState, bits: Uint8Array): void {
+    peer.changes++
+    if (peer.counted) this.#addItems(peer, -1)
+    peer.items = bits
+    if (peer.counted) this.#addItems(peer, 1)
   }
 
-  forget(peer: PeerState): void {
-    this.countAll(peer, -1)
-    this.countItems(peer.items, -1)
-    if (peer.held === undefined || peer.all || peer.role === 'builder') return
-    for (let segment = 0; segment < this.holders.length; segment++) {
-      if (getBit(peer.held, segment)) this.holders[segment]!--
-    }
+  #addItems({ items }: PeerState, by: 1 | -1): void {
+    if (items === undefined) return
+    for (let item = 0; item < this.hookHolders.length; item++) if (getBit(items, item)) this.hookHolders[item]! += by
   }
 }
 
@@ -66,7 +68,8 @@ export function choosePeerOrder(peers: Iterable<PeerState>, random: Random): Pee
 }
 
 /**
- * The segment to ask a peer for: of a random sample of those with wanted blocks the one that the fewest others hold.
+ * The segment to ask a peer for: the one that it was asked for last, so that segments become whole and others can have
+ * them from here; then, of a random sample of those with wanted blocks, the one that the fewest others hold.
  * @param spare the peer is a builder to be spared: only what nobody else holds or is getting
  */
 export function chooseSegment(
@@ -78,6 +81,10 @@ export function chooseSegment(
   random: Random,
 ): number | undefined {
   const count = demand.openCount
+  const last = peer.segment
+  if (last !== undefined && demand.isOpen(last) && peer.mayHaveSegment(last)) {
+    if (!(spare && scarcity.holders[last]! > 0) && hasSome(demand, peer, scarcity, last, spare)) return last
+  }
   let best: number | undefined
   let bestScore = Number.POSITIVE_INFINITY
   const consider = (segment: number): void => {

@@ -29,6 +29,8 @@ export class Demand {
   wanted = 0
   asked = 0
   wantedBytes = 0
+  /** How often an item has become wanted, for the first time or again. */
+  wants = 0
 
   constructor(items: Items) {
     this.items = items
@@ -50,6 +52,10 @@ export class Demand {
   /** The `at`-th of the segments that have wanted blocks, in no order. */
   openSegment(at: number): number {
     return this.#open[at]!
+  }
+
+  isOpen(segment: number): boolean {
+    return this.#wantedIn[segment]! > 0
   }
 
   isDone(item: number): boolean {
@@ -75,6 +81,7 @@ export class Demand {
   want(item: number): void {
     if (this.#state[item] !== IDLE) return
     this.#state[item] = WANTED
+    this.#askers[item] = 0
     this.#countWanted(item, 1)
   }
 
@@ -145,6 +152,7 @@ export class Demand {
   #countWanted(item: number, by: 1 | -1): void {
     const segment = this.items.segments[item]!
     this.wanted += by
+    if (by === 1) this.wants++
     this.wantedBytes += by * this.items.lengths[item]!
     const before = this.#wantedIn[segment]!
     this.#wantedIn[segment] = before + by

@@ -5,7 +5,8 @@ export const REQUEST_BYTES_MAX = 1024 * 1024
 /** A request smaller than this goes on into the next segments: small frames compress badly and cost a round trip each. */
 export const REQUEST_BYTES_MIN = 256 * 1024
 export const REQUEST_BLOCKS_MAX = 1024
-/** What may be under way from one peer: at first, at most, and as time at the peer's measured rate. */
+/** What may be under way from one peer: at least, at first, at most, and as time at the peer's measured rate. */
+export const WINDOW_BYTES_MIN = REQUEST_BYTES_MAX
 export const WINDOW_BYTES_START = 2 * 1024 * 1024
 export const WINDOW_BYTES_MAX = 8 * 1024 * 1024
 export const WINDOW_SECONDS = 0.5
@@ -15,14 +16,21 @@ export const IN_FLIGHT_BYTES_MAX = 24 * 1024 * 1024
 /** Open segments looked at for each choice: the rarest of a random sample is nearly the rarest of all. */
 export const SAMPLE_SEGMENTS = 48
 export const SCAN_SEGMENTS_MAX = 4096
+/** How often the machine is to be told that time has passed; later than that by so much, its own node stood still. */
+export const TICK_MS = 100
+export const TICK_LATE_MS = 200
 /** Without a sign of life for so long, what a peer was asked for is asked from others too. */
 export const SILENT_HEDGE_MS = 900
 /** And after so long it is dropped. */
 export const SILENT_DROP_MS = 4_000
-/** At the end of a fetch a request is doubled when it is older than this, or twice the usual time of a request. */
+/** At the end of a fetch a request is doubled when it is older than this, and than twice what one takes from either peer. */
 export const END_HEDGE_MS = 300
-/** While others deliver, the builder is asked only for what nobody else holds; this long without delivery ends that. */
+/** While others deliver, the builder is asked only for what nobody else holds; this long without delivery ends that, */
 export const BUILDER_SPARE_MS = 500
+/** and so does it if they deliver less than this share of what the builder does when it is asked. */
+export const BUILDER_SPARE_SHARE = 0.2
+/** A peer that delivers less than this share of what the builder does is no reason to spare the builder. */
+export const SLOW_SHARE = 0.125
 /** What another worker says it is getting is left to it for so long. */
 export const CLAIM_MS = 1_000
 export const SEEK_INTERVAL_MS = 1_000

@@ -6,8 +6,8 @@
  *
  * Rules
  *  1. Rarest first: of a random sample of the segments that a peer holds, the one that the fewest others hold.
- *  2. The builder is spared: while other peers deliver, it is asked only for what none of them holds, and of that first for
- *     what none of them is getting. So the workers' first requests to it differ, and it sends each block about once.
+ *  2. The builder is spared: while other peers deliver, and not much slower than it would, it is asked only for what none
+ *     of them holds or is getting. So the workers' requests to it differ, and it sends each block about once.
  *  3. As much is under way from a peer as it delivers in half a second, and no more than a bound in all.
  *  4. A silent peer's blocks are asked from others within a second; at the end so are those of slow peers.
  *  5. A peer that sends a wrong block is dropped, and everything it owes is wanted again.
@@ -18,6 +18,7 @@ import { choosePeerOrder, chooseSegment, Scarcity } from './choose.ts'
 import { Demand, type Items } from './demand.ts'
 import {
   BUILDER_SPARE_MS,
+  BUILDER_SPARE_SHARE,
   END_HEDGE_MS,
   IN_FLIGHT_BYTES_MAX,
   PEER_REQUESTS_MAX,
@@ -25,7 +26,11 @@ import {
   SEEK_INTERVAL_MS,
   SILENT_DROP_MS,
   SILENT_HEDGE_MS,
+  SLOW_SHARE,
+  TICK_LATE_MS,
+  TICK_MS,
 } from './limits.ts'
+import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
 
 export type DropReason = 'silent' | 'wrong-block'
@@ -64,9 +69,10 @@ export class FetchMachine {
   #closed = false
   #done = false
   #soughtAt = Number.NEGATIVE_INFINITY
-  #othersDeliveredAt = Number.NEGATIVE_INFINITY
+  readonly #others = new Meter(BUILDER_SPARE_MS)
   /** Wire bytes per byte of blocks, smoothed: what a request will cost of the rate limit. */
   #wireRatio = 1
+  #tickedAt: number | undefined
   #actions: FetchAction[] = []
 
   constructor(init: FetchInit) {
@@ -107,7 +113,7 @@ export class FetchMachine {
     if (this.#peers.has(id)) return []
     const peer = new PeerState(id, role, now)
     peer.all = holdsAll
-    this.#scarcity.countAll(peer, 1)
+    this.#scarcity.count(peer, true)
     this.#peers.set(id, peer)
     return this.#decide(now)
   }
@@ -126,9 +132,7 @@ export class FetchMachine {
     const peer = this.#peers.get(id)
     if (peer === undefined || peer.all) return []
     peer.heardAt = now
-    this.#scarcity.countItems(peer.items, -1)
-    peer.items = bits
-    this.#scarcity.countItems(bits, 1)
+    this.#scarcity.noteItems(peer, bits)
     return this.#decide(now)
   }
 
@@ -136,6 +140,15 @@ export class FetchMachine {
   peerHeard(now: number, id: string): void {
     const peer = this.#peers.get(id)
     if (peer !== undefined) peer.heardAt = now
+  }
+
+  /** The answer to a request is here in full and waits to be unpacked: however long the disk takes, the peer did its part. */
+  arrived(now: number, id: string, requestId: number): void {
+    const peer = this.#peers.get(id)
+    const request = peer?.requests.get(requestId)
+    if (peer === undefined || request === undefined) return
+    peer.heardAt = now
+    request.arrivedAt = now
   }
 
   peerGone(now: number, id: string): FetchAction[] {
@@ -172,7 +185,7 @@ export class FetchMachine {
       this.#forget(id)
     } else if (good > 0) {
       peer.delivered(request, now)
-      if (peer.role !== 'builder') this.#othersDeliveredAt = now
+      if (peer.role !== 'builder') this.#others.add(now, request.bytes)
       this.#wireRatio = this.#wireRatio * 0.9 + (wireBytes / request.bytes) * 0.1
     }
     return this.#decide(now)
@@ -189,10 +202,15 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
-  /** Time has passed; to be called about every 100 ms. */
+  /** Time has passed; to be called every TICK_MS. */
   tick(now: number): FetchAction[] {
+    const lateMs = now - (this.#tickedAt ?? now) - TICK_MS
+    this.#tickedAt = now
+    if (lateMs > TICK_LATE_MS) this.#excuse(now, lateMs)
+    const slow = this.#builderRate() * SLOW_SHARE
     for (const peer of [...this.#peers.values()]) {
       const silentMs = peer.silentMs(now)
+      this.#scarcity.count(peer, silentMs <= SILENT_HEDGE_MS && (peer.rate === 0 || peer.rate >= slow))
       if (silentMs > SILENT_DROP_MS) {
         this.#actions.push({ do: 'drop', peer: peer.id, reason: 'silent' })
         this.#forget(peer.id)
@@ -203,9 +221,17 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
+  /** While this node itself stood still it heard nobody, whatever they said: that is no silence of theirs. */
+  #excuse(now: number, ms: number): void {
+    for (const peer of this.#peers.values()) {
+      const silentMs = peer.silentMs(now)
+      if (silentMs > 0) peer.heardAt = now - Math.max(0, silentMs - ms)
+    }
+  }
+
   /** Lets others be asked for what a silent peer owes; what it delivers after all still counts. */
   #hedge(request: Request): void {
-    if (request.hedged) return
+    if (request.hedged || request.arrivedAt !== undefined) return
     request.hedged = true
     for (const item of request.items) if (!this.demand.isDone(item)) this.demand.unask(item)
   }
@@ -220,7 +246,7 @@ export class FetchMachine {
     if (peer === undefined) return
     this.#peers.delete(id)
     for (const request of peer.requests.values()) this.#release(request)
-    this.#scarcity.forget(peer)
+    this.#scarcity.count(peer, false)
   }
 
   #decide(now: number): FetchAction[] {
@@ -230,7 +256,11 @@ export class FetchMachine {
       if (this.#closed && this.demand.wanted === 0 && this.demand.asked === 0) {
         this.#done = true
         for (const peer of this.#peers.values()) {
-          for (const request of peer.requests.keys()) this.#actions.push({ do: 'cancel', peer: peer.id, request })
+          for (const { id, bytes } of [...peer.requests.values()]) {
+            this.#actions.push({ do: 'cancel', peer: peer.id, request: id })
+            this.#inFlightBytes -= bytes
+            peer.settle(id)
+          }
         }
         this.#actions.push({ do: 'done' })
       } else if (this.demand.wanted > 0 && this.demand.asked === 0 && now - this.#soughtAt >= SEEK_INTERVAL_MS) {
@@ -245,7 +275,11 @@ export class FetchMachine {
 
   #fill(now: number): void {
     if (this.demand.wanted === 0) return
-    for (const peer of choosePeerOrder(this.#peers.values(), this.#random)) {
+    const free: PeerState[] = []
+    for (const peer of this.#peers.values()) {
+      if (peer.nothingAt !== peer.changes + this.demand.wants && this.#mayAsk(peer, now)) free.push(peer)
+    }
+    for (const peer of choosePeerOrder(free, this.#random)) {
       while (this.demand.wanted > 0 && this.#mayAsk(peer, now)) {
         const items = this.#choose(peer, now)
         if (items.length === 0) break
@@ -263,14 +297,35 @@ export class FetchMachine {
   }
 
   #choose(peer: PeerState, now: number): number[] {
-    const spare = peer.role === 'builder' && now - this.#othersDeliveredAt < BUILDER_SPARE_MS
+    const spare = peer.role === 'builder' && this.#spares(peer, now)
     const segment = chooseSegment(this.demand, peer, this.#scarcity, spare, now, this.#random)
-    if (segment === undefined) return []
+    if (segment === undefined) {
+      if (!spare) peer.nothingAt = peer.changes + this.demand.wants
+      return []
+    }
+    peer.segment = segment
     const { segments } = this.demand.items
     const { hookHolders, holders } = this.#scarcity
     const takes = (item: number) => peer.hasItem(item, segments[item]!) && !(spare && hookHolders[item]! > 0)
     const enters = (next: number) => peer.mayHaveSegment(next) && !(spare && holders[next]! > 0)
     return this.demand.take(segment, takes, enters)
+  }
+
+  #builderRate(): number {
+    let rate = 0
+    for (const peer of this.#peers.values()) if (peer.role === 'builder') rate = Math.max(rate, peer.rate)
+    return rate
+  }
+
+  #spares(builder: PeerState, now: number): boolean {
+    const rate = this.#others.rate(now)
+    if (rate > 0 && rate >= builder.rate * BUILDER_SPARE_SHARE) return true
+    // Others that were asked a moment ago have not had the time to show how fast they are.
+    for (const { role, deliveredAt, requests } of this.#peers.values()) {
+      if (role === 'builder' || deliveredAt > 0) continue
+      for (const request of requests.values()) if (now - request.at < BUILDER_SPARE_MS) return true
+    }
+    return false
   }
 
   #ask(peer: PeerState, items: readonly number[], now: number): void {
@@ -293,7 +348,8 @@ export class FetchMachine {
       for (const other of this.#peers.values()) {
         if (other === peer) continue
         for (const request of other.requests.values()) {
-          if (request.hedged || now - request.at < Math.max(END_HEDGE_MS, 2 * other.latencyMs)) continue
+          if (request.hedged || request.arrivedAt !== undefined) continue
+          if (now - request.at < Math.max(END_HEDGE_MS, 2 * Math.min(other.latencyMs, peer.latencyMs))) continue
           const items = request.items.filter(
             (item) =>
               this.demand.isAsked(item) &&

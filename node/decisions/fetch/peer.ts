@@ -1,5 +1,5 @@
 import { getBit } from '../../../protocols/bits.ts'
-import { WINDOW_BYTES_MAX, WINDOW_BYTES_START, WINDOW_SECONDS } from './limits.ts'
+import { WINDOW_BYTES_MAX, WINDOW_BYTES_MIN, WINDOW_BYTES_START, WINDOW_SECONDS } from './limits.ts'
 
 /** builder: signed the image's record. swarm: holds or fetches the image. hook: holds some of its blocks in other images. */
 export type Role = 'builder' | 'swarm' | 'hook'
@@ -11,6 +11,8 @@ export interface Request {
   readonly at: number
   /** What it holds was asked from others because the peer kept silent. */
   hedged: boolean
+  /** When its answer was here in full, to be unpacked and written; the peer owes nothing for it any more. */
+  arrivedAt?: number
 }
 
 /** What a fetch knows of one peer: what it holds, what it was asked for, how fast it delivers. */
@@ -35,6 +37,14 @@ export class PeerState {
   heardAt: number
   deliveredAt = 0
   busyUntil = 0
+  /** The segment that it was asked for last: the next request goes on there. */
+  segment: number | undefined
+  /** What it holds counts when the rarest is chosen and the builder is spared. */
+  counted = false
+  /** How often what it holds has changed. */
+  changes = 0
+  /** Changes, its own and those of the demand, when there was last found to be nothing to ask it for. */
+  nothingAt = -1
 
   constructor(id: string, role: Role, now: number) {
     this.id = id
@@ -61,7 +71,9 @@ export class PeerState {
   /** Without a sign of life since `since` although it owes something: how long, in milliseconds. */
   silentMs(now: number): number {
     let oldest = Number.POSITIVE_INFINITY
-    for (const request of this.requests.values()) oldest = Math.min(oldest, request.at)
+    for (const request of this.requests.values()) {
+      if (request.arrivedAt === undefined) oldest = Math.min(oldest, request.at)
+    }
     return oldest === Number.POSITIVE_INFINITY ? 0 : now - Math.max(oldest, this.heardAt)
   }
 
@@ -80,17 +92,18 @@ export class PeerState {
   }
 
   /**
-   * A request came in full. The window follows the rate: enough under way to keep the peer busy for WINDOW_SECONDS,
+   * A request was answered in full. The window follows the rate: enough under way to keep the peer busy for WINDOW_SECONDS,
    * so that a fast peer is never idle and a slow one is not sat on by blocks that others could bring sooner.
    */
   delivered(request: Request, now: number): void {
-    const latency = now - request.at
+    const at = request.arrivedAt ?? now
+    const latency = at - request.at
     this.latencyMs = this.latencyMs === 0 ? latency : this.latencyMs * 0.8 + latency * 0.2
-    const since = Math.max(now - Math.max(this.deliveredAt, request.at), 1)
+    const since = Math.max(at - Math.max(this.deliveredAt, request.at), 1)
     const rate = (request.bytes / since) * 1000
     this.rate = this.rate === 0 ? rate : this.rate * 0.8 + rate * 0.2
-    this.deliveredAt = now
-    const wanted = Math.max(WINDOW_BYTES_START, this.rate * WINDOW_SECONDS)
+    this.deliveredAt = at
+    const wanted = Math.max(WINDOW_BYTES_MIN, this.rate * WINDOW_SECONDS)
     this.windowBytes = Math.min(WINDOW_BYTES_MAX, wanted, this.windowBytes + request.bytes)
   }
 }

@@ -11,6 +11,8 @@ export const RECORDS_EXCHANGE_MAX = 1024
 /** What a peer may send: this many records at once, and so many a second in the long run. */
 export const RECORDS_BURST_MAX = 4096
 export const RECORDS_PER_SECOND_MAX = 500
+/** Of so many peers it is remembered what they sent. */
+export const BUDGETS_MAX = 4096
 
 export const STREAMS_IN_MAX = 4
 export const STREAMS_OUT_MAX = 4

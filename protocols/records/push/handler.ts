@@ -19,6 +19,7 @@ import { type Log, silentLog } from '../../ports.ts'
 import type { HeldRecord, RecordBook } from '../book.ts'
 import { peekRecord } from '../record.ts'
 import {
+  BUDGETS_MAX,
   PUSH_PROTOCOL,
   RECORDS_BURST_MAX,
   RECORDS_EXCHANGE_MAX,
@@ -44,6 +45,10 @@ interface Receiver {
   readonly id: PeerId
   readonly due: Set<string>
   sending: boolean
+}
+
+/** What a peer may still send. Kept apart from the receivers: who sends need not be one who says that it receives. */
+interface Budget {
   tokens: number
   refilledAt: number
 }
@@ -54,6 +59,7 @@ export class RecordPush {
   readonly #onOffence: (peer: string, code: 'BAD_RECORD' | 'BAD_MESSAGE') => void
   readonly #log: Log
   readonly #peers = new Map<string, Receiver>()
+  readonly #budgets = new Map<string, Budget>()
   readonly #timers = new Set<NodeJS.Timeout>()
   #topology: string | undefined
   #unlisten: (() => void) | undefined
@@ -75,16 +81,16 @@ export class RecordPush {
     })
     this.#topology = await this.#libp2p.register(PUSH_PROTOCOL, {
       onConnect: (peer) => this.#greet(peer),
-      onDisconnect: (peer) => {
-        this.#peers.delete(peer.toString())
-      },
     })
+    // A topology is not told of the end of a peer that has left the peer store in the meantime.
+    this.#libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
     this.#unlisten = this.#book.onChange((held, from) => this.#spread(held, from))
   }
 
   async stop(): Promise<void> {
     this.#running = false
     this.#unlisten?.()
+    this.#libp2p.removeEventListener('peer:disconnect', this.#onDisconnect)
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
     this.#peers.clear()
@@ -92,19 +98,16 @@ export class RecordPush {
     await this.#libp2p.unhandle(PUSH_PROTOCOL)
   }
 
-  #receiver(id: PeerId): Receiver {
-    const key = id.toString()
-    const known = this.#peers.get(key)
-    if (known !== undefined) return known
-    const now = performance.now()
-    const receiver = { id, due: new Set<string>(), sending: false, tokens: RECORDS_BURST_MAX, refilledAt: now }
-    this.#peers.set(key, receiver)
-    return receiver
+  readonly #onDisconnect = (event: CustomEvent<PeerId>): void => {
+    this.#peers.delete(event.detail.toString())
   }
 
   #greet(id: PeerId): void {
-    if (!this.#running) return
-    const receiver = this.#receiver(id)
+    // Identify may end after the connection has.
+    if (!this.#running || this.#libp2p.getConnections(id).length === 0) return
+    const key = id.toString()
+    const receiver = this.#peers.get(key) ?? { id, due: new Set<string>(), sending: false }
+    this.#peers.set(key, receiver)
     const newest = this.#book.list().sort((a, b) => b.record.time - a.record.time)
     for (const held of newest.slice(0, RECORDS_EXCHANGE_MAX)) receiver.due.add(wantedOf(held))
     this.#send(receiver)
@@ -121,11 +124,17 @@ export class RecordPush {
   #send(receiver: Receiver): void {
     if (receiver.sending || receiver.due.size === 0) return
     receiver.sending = true
-    this.#drain(receiver)
-      .catch((error) => this.#log.debug({ peer: receiver.id.toString(), error: String(error) }, 'a push failed'))
-      .finally(() => {
+    void this.#drain(receiver).then(
+      () => {
         receiver.sending = false
-      })
+        // What came between the last look and this.
+        if (this.#running && this.#peers.get(receiver.id.toString()) === receiver) this.#send(receiver)
+      },
+      (error) => {
+        receiver.sending = false
+        this.#log.debug({ peer: receiver.id.toString(), error: String(error) }, 'a push failed')
+      },
+    )
   }
 
   async #drain(receiver: Receiver): Promise<void> {
@@ -188,21 +197,23 @@ export class RecordPush {
 
   /** @throws BAD_RECORD, BAD_MESSAGE: what ends the stream */
   async #take(bytes: Uint8Array, connection: Connection): Promise<void> {
-    const receiver = this.#receiver(connection.remotePeer)
-    this.#charge(receiver)
+    const peer = connection.remotePeer.toString()
+    this.#charge(peer)
     try {
-      await this.#book.accept(bytes, connection.remotePeer.toString())
+      await this.#book.accept(bytes, peer)
     } catch (error) {
       const failure = asHotblockError(error)
       if (failure.code === 'UNTRUSTED') return
       if (failure.code === 'BAD_NAME') throw new HotblockError('BAD_RECORD', failure.message, failure.data, failure)
       if (failure.code !== 'STALE_RECORD') throw failure
-      this.#correct(receiver, bytes)
+      this.#correct(peer, bytes)
     }
   }
 
   /** A peer that sent an older record gets the newer one. Two records of one sequence are left alone: neither wins. */
-  #correct(receiver: Receiver, bytes: Uint8Array): void {
+  #correct(peer: string, bytes: Uint8Array): void {
+    const receiver = this.#peers.get(peer)
+    if (receiver === undefined) return
     const stale = peekRecord(bytes)
     const known = this.#book.held(stale.builder, stale.name)
     if (known === undefined || known.record.sequence <= stale.sequence) return
@@ -210,12 +221,16 @@ export class RecordPush {
     this.#send(receiver)
   }
 
-  #charge(receiver: Receiver): void {
+  #charge(peer: string): void {
     const now = performance.now()
-    const earned = ((now - receiver.refilledAt) / 1000) * RECORDS_PER_SECOND_MAX
-    receiver.tokens = Math.min(RECORDS_BURST_MAX, receiver.tokens + earned) - 1
-    receiver.refilledAt = now
-    if (receiver.tokens < 0) throw new HotblockError('BAD_MESSAGE', 'a peer floods records')
+    const { tokens, refilledAt } = this.#budgets.get(peer) ?? { tokens: RECORDS_BURST_MAX, refilledAt: now }
+    const earned = ((now - refilledAt) / 1000) * RECORDS_PER_SECOND_MAX
+    const left = Math.min(RECORDS_BURST_MAX, tokens + earned) - 1
+    // Taken out and put in again: the peer that sent nothing for longest is forgotten first.
+    this.#budgets.delete(peer)
+    this.#budgets.set(peer, { tokens: left, refilledAt: now })
+    if (this.#budgets.size > BUDGETS_MAX) this.#budgets.delete(this.#budgets.keys().next().value!)
+    if (left < 0) throw new HotblockError('BAD_MESSAGE', 'a peer floods records')
   }
 
   #pause(ms: number): Promise<void> {

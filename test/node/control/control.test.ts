@@ -166,6 +166,32 @@ test('a server that closes cancels what runs', async () => {
   })
 })
 
+test('a server that is about to close cancels calls, and takes a stop', async () => {
+  await withDirectory(async (home) => {
+    const started = Promise.withResolvers<void>()
+    const fetch: NodeApi['fetch'] = (_name, _options, _progress, signal) => {
+      started.resolve()
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    const api = fakeApi({ fetch })
+    const server = await startControlServer({ home, api })
+    const client = connectControl(home, { stopTimeoutMs: 100 })
+    try {
+      const fetching = rejectsCode('CANCELLED', client.fetch('a', {}, none, new AbortController().signal))
+      await started.promise
+      server.cancel()
+      await fetching
+      await rejectsCode('CANCELLED', client.status())
+      await rejectsCode('CANCELLED', client.verify('a', none))
+      await rejectsCode('TIMEOUT', client.stop())
+      assert.equal(api.calls, [{ method: 'stop', args: [] }])
+    } finally {
+      await client.close()
+      await server.close()
+    }
+  })
+})
+
 test('stop answers, stops the daemon, and waits for the socket to go', async () => {
   await withDirectory(async (home) => {
     let stopped = false
@@ -303,16 +329,25 @@ for (const [what, bytes, short, long] of [
   ['no HTTP', 'SSH-2.0-x\r\n\r\n', 'INTERNAL', 'INTERNAL'],
   ['nothing', '', 'NO_DAEMON', 'NO_DAEMON'],
   ['an answer that is cut off', answer('{"progress":{}}\n{"result":{}}').slice(0, -3), 'NO_DAEMON', 'NO_DAEMON'],
+  [
+    'a daemon that dies in a stream',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"progress":{}}\n\r\n',
+    'NO_DAEMON',
+    'NO_DAEMON',
+  ],
   ['a stream without an end', answer('{"progress":{}}\n'), undefined, 'NO_DAEMON'],
 ] as const) {
   test(`hostile or broken daemons: ${what}`, async () => {
     await withDirectory(async (home) => {
       const server = await listening(home, bytes)
       const client = connectControl(home)
-      if (short !== undefined) await rejectsCode(short, client.status())
-      await rejectsCode(long, client.fetch('a', {}, none, new AbortController().signal))
-      await client.close()
-      await new Promise((resolve) => server.close(resolve))
+      try {
+        if (short !== undefined) await rejectsCode(short, client.status())
+        await rejectsCode(long, client.fetch('a', {}, none, new AbortController().signal))
+      } finally {
+        await client.close()
+        await new Promise((resolve) => server.close(resolve))
+      }
     })
   })
 }

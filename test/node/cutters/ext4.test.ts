@@ -4,6 +4,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { cutImage } from '../../../node/cutters/cut.ts'
 import { seededRandom } from '../../../protocols/ports.ts'
+import { testWith, tool } from '../../support/tools.ts'
 import {
   AUTO,
   BLOCK_BYTES,
@@ -15,10 +16,11 @@ import {
   randomBytes,
   rowHashes,
   rowLengths,
-  tool,
   withDir,
   writeFiles,
 } from './helpers.ts'
+
+const testFs = testWith('mke2fs', 'dumpe2fs', 'debugfs')
 
 /** Lengths on each side of every boundary that matters. */
 const LENGTHS = [1, 1023, 1024, 4095, 4096, 4097, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 200_001, 1_500_007]
@@ -35,7 +37,7 @@ function makeImage(dir: string, content: Map<string, Uint8Array>, size: string, 
   symlinkSync('x'.repeat(100), join(tree, 'sub/link'))
   writeFileSync(join(tree, 'sub/empty'), '')
   const image = join(dir, 'image')
-  tool('mke2fs', '-q', '-F', '-d', tree, ...args, image, size)
+  tool('mke2fs', ['-q', '-F', '-d', tree, ...args, image, size])
   return readFileSync(image)
 }
 
@@ -65,7 +67,7 @@ const LAYOUTS: [name: string, size: string, args: string[]][] = [
   ['ext4 without a journal', '16M', ['-t', 'ext4', '-O', '^has_journal']],
 ]
 for (const [name, size, args] of LAYOUTS) {
-  test(`${name}: every block of every file is a row`, () =>
+  testFs(`${name}: every block of every file is a row`, () =>
     withDir(async (dir) => {
       const content = files()
       const bytes = makeImage(dir, content, size, ['-E', 'lazy_itable_init=0', ...args])
@@ -86,7 +88,8 @@ for (const [name, size, args] of LAYOUTS) {
         )
         assert.is(found(pieces, rows), `${pieces.length}/${pieces.length}`, file)
       }
-    }))
+    }),
+  )
 }
 
 for (const [type, blockBytes] of [
@@ -95,7 +98,7 @@ for (const [type, blockBytes] of [
   ['ext3', 1024],
   ['ext3', 4096],
 ] as const) {
-  test(`${type}, ${blockBytes}: every block of every file is a row, but where the map of blocks lies in it`, () =>
+  testFs(`${type}, ${blockBytes}: every block of every file is a row, but where the map of blocks lies in it`, () =>
     withDir(async (dir) => {
       const content = files()
       const bytes = makeImage(dir, content, '16M', ['-t', type, '-b', String(blockBytes)])
@@ -106,11 +109,12 @@ for (const [type, blockBytes] of [
         const pieces = pieceHashes(data, indirectCuts(data.length, blockBytes))
         assert.is(found(pieces, rows), `${pieces.length}/${pieces.length}`, file)
       }
-    }))
+    }),
+  )
 }
 
 for (const type of ['ext2', 'ext4']) {
-  test(`${type}: a sparse file's data is cut at offsets of the file, also in a triple indirect block`, () =>
+  testFs(`${type}: a sparse file's data is cut at offsets of the file, also in a triple indirect block`, () =>
     withDir(async (dir) => {
       const tree = join(dir, 'tree')
       mkdirSync(tree)
@@ -126,14 +130,15 @@ for (const type of ['ext2', 'ext4']) {
       }
       truncateSync(sparse, 80 * 1024 * KIB)
       const image = join(dir, 'image')
-      tool('mke2fs', '-q', '-F', '-d', tree, '-t', type, '-b', '1024', image, '8M')
+      tool('mke2fs', ['-q', '-F', '-d', tree, '-t', type, '-b', '1024', image, '8M'])
       const bytes = readFileSync(image)
       const rows = rowHashes(bytes, rowLengths(await cutImage(memoryReader(bytes), AUTO), bytes.length))
       assert.is(found(pieces, rows), '4/4')
-    }))
+    }),
+  )
 }
 
-test('a fragmented file, with a tree of extents two levels deep', () =>
+testFs('a fragmented file, with a tree of extents two levels deep', () =>
   withDir(async (dir) => {
     // Small files side by side; every second goes, and a large file takes the holes that they leave.
     const small = new Map(Array.from({ length: 900 }, (_, i) => [`s${i}`, randomBytes(3 * KIB, 1000 + i)]))
@@ -143,14 +148,14 @@ test('a fragmented file, with a tree of extents two levels deep', () =>
     writeFileSync(join(dir, 'large'), large)
     const filler = join(dir, 'filler')
     // What is free in one piece is taken first, so that only the holes are left.
-    const free = Number(/Free blocks:\s+(\d+)/.exec(tool('dumpe2fs', '-h', image))?.[1])
+    const free = Number(/Free blocks:\s+(\d+)/.exec(tool('dumpe2fs', ['-h', image]))?.[1])
     writeFileSync(filler, randomBytes(Math.max(0, free - 40) * KIB, 8))
     const commands = [
       `write ${filler} filler`,
       ...[...small.keys()].filter((_, i) => i % 2).map((name) => `rm ${name}`),
     ]
     writeFileSync(join(dir, 'commands'), [...commands, `write ${join(dir, 'large')} large`, ''].join('\n'))
-    tool('debugfs', '-w', '-f', join(dir, 'commands'), image)
+    tool('debugfs', ['-w', '-f', join(dir, 'commands'), image])
     const extents = extentsOf(image, ['large']).get('large')!
     assert.ok(extents.length > 340 && extents[0]?.depth === 2, `${extents.length} extents, depth ${extents[0]?.depth}`)
     const bytes = readFileSync(image)
@@ -160,33 +165,36 @@ test('a fragmented file, with a tree of extents two levels deep', () =>
       extents.map((extent) => extent.logical),
     )
     assert.is(found(pieces, rows), `${pieces.length}/${pieces.length}`)
-  }))
+  }),
+)
 
-test('extents that are allocated but unwritten, and blocks past the end of a file, lie on the grid', () =>
+testFs('extents that are allocated but unwritten, and blocks past the end of a file, lie on the grid', () =>
   withDir(async (dir) => {
     makeImage(dir, new Map([['file', randomBytes(5000, 1)]]), '8M', ['-t', 'ext4', '-b', '4096'])
     const image = join(dir, 'image')
     const before = rowLengths(await cutImage(memoryReader(readFileSync(image)), AUTO), 8 * 1024 * KIB)
-    tool('debugfs', '-w', '-R', 'fallocate file 2 40', image)
+    tool('debugfs', ['-w', '-R', 'fallocate file 2 40', image])
     const after = rowLengths(await cutImage(memoryReader(readFileSync(image)), AUTO), 8 * 1024 * KIB)
-    assert.ok(tool('debugfs', '-R', 'ex /file', image).includes('Uninit'))
+    assert.ok(tool('debugfs', ['-R', 'ex /file', image]).includes('Uninit'))
     assert.equal(after, before)
-  }))
+  }),
+)
 
-test('the journal and removed files are no file data', () =>
+testFs('the journal and removed files are no file data', () =>
   withDir(async (dir) => {
     const bytes = makeImage(dir, new Map([['file', randomBytes(300_000, 1)]]), '16M', ['-t', 'ext4', '-b', '4096'])
     const rows = rowLengths(await cutImage(memoryReader(bytes), AUTO), bytes.length)
     // The journal alone would be some 64 blocks; the file may lie in a few pieces.
     const large = rows.filter((row) => row > 4096).length
     assert.ok(large >= Math.ceil(300_000 / BLOCK_BYTES) && large < 10, `${large} rows`)
-    tool('debugfs', '-w', '-R', 'rm file', join(dir, 'image'))
+    tool('debugfs', ['-w', '-R', 'rm file', join(dir, 'image')])
     const removed = readFileSync(join(dir, 'image'))
     const grid = rowLengths(await cutImage(memoryReader(removed), AUTO), removed.length)
     assert.ok(grid.every((row) => row === 4096))
-  }))
+  }),
+)
 
-test('other lengths of block', () =>
+testFs('other lengths of block', () =>
   withDir(async (dir) => {
     const data = randomBytes(700_001, 9)
     const bytes = makeImage(dir, new Map([['file', data]]), '8M', ['-t', 'ext4'])
@@ -196,14 +204,15 @@ test('other lengths of block', () =>
       const pieces = pieceHashes(data, [], blockBytes)
       assert.is(found(pieces, rows), `${pieces.length}/${pieces.length}`, `${blockBytes}`)
     }
-  }))
+  }),
+)
 
 for (const [type, blockBytes] of [
   ['ext2', '1024'],
   ['ext4', '1024'],
   ['ext4', '4096'],
 ] as const) {
-  test(`${type}, ${blockBytes}: truncated and damaged images give sound rows at bounded cost`, () =>
+  testFs(`${type}, ${blockBytes}: truncated and damaged images give sound rows at bounded cost`, () =>
     withDir(async (dir) => {
       const bytes = makeImage(dir, files(), '6M', ['-t', type, '-b', blockBytes, '-O', '^has_journal', '-N', '200'])
       // Metadata is what matters: flips fall on what is not zero in the first half MiB, most of it before the files.
@@ -228,10 +237,11 @@ for (const [type, blockBytes] of [
           throw new Error(`seed ${seed}: ${error}`, { cause: error })
         }
       }
-    }))
+    }),
+  )
 }
 
-test('a tree of extents that leads to itself, and a million maps that are one, come to an end', () =>
+testFs('a tree of extents that leads to itself, and a million maps that are one, come to an end', () =>
   withDir(async (dir) => {
     const bytes = makeImage(dir, new Map([['file', randomBytes(300_000, 3)]]), '8M', [
       ...['-t', 'ext4', '-b', '4096', '-I', '128', '-N', '16384', '-O', '^has_journal,^metadata_csum,^uninit_bg'],
@@ -263,6 +273,72 @@ test('a tree of extents that leads to itself, and a million maps that are one, c
       rowLengths(await cutImage(reader, AUTO), bytes.length)
       assert.ok(reader.readBytes < 100 * bytes.length, `read ${reader.readBytes} bytes`)
     }
-  }))
+    // Each node of a depth leads 340 times to the one of the next: 340^5 ways to the leaf at the end.
+    for (let depth = 4; depth >= 0; depth--) node((loop + 4 - depth) * 4096, depth, 340)
+    for (let depth = 4; depth > 0; depth--) {
+      for (let i = 0; i < 340; i++) view.setUint32((loop + 4 - depth) * 4096 + 12 + i * 12 + 4, loop + 5 - depth, true)
+    }
+    const reader = memoryReader(bytes)
+    rowLengths(await cutImage(reader, AUTO), bytes.length)
+    assert.ok(reader.readBytes < 100 * bytes.length, `read ${reader.readBytes} bytes`)
+  }),
+)
+
+testFs('groups without number, whose tables of inodes are one, cost no more than the image', () =>
+  withDir(async (dir) => {
+    const args = ['-t', 'ext4', '-b', '1024', '-I', '128', '-O', '^has_journal,^metadata_csum,^uninit_bg,^64bit']
+    const bytes = makeImage(dir, new Map(), '16M', args)
+    const view = new DataView(bytes.buffer, bytes.byteOffset)
+    // Inodes that are not in use: others would use up what the file system may cost before their number does.
+    bytes.fill(0, 2048)
+    const table = 4096
+    // Groups of one block each, so that descriptors of 32 bytes lie over all that follows the superblock.
+    for (const [inodes, perGroup] of [
+      [0xffff_ffff, 8192],
+      [0xffff_ffff, 1],
+      [1, 8192],
+    ] as const) {
+      view.setUint32(1024, inodes, true)
+      view.setUint32(1024 + 0x20, 1, true)
+      view.setUint32(1024 + 0x28, perGroup, true)
+      for (let group = 0; group < 16 * 1024; group++) view.setUint32(2048 + group * 32 + 8, table, true)
+      const reader = memoryReader(bytes)
+      const cuts = await cutImage(reader, AUTO)
+      assert.is(cuts.cutter, 'ext4')
+      rowLengths(cuts, bytes.length)
+      assert.ok(reader.readBytes < 20 * bytes.length, `read ${reader.readBytes} bytes`)
+    }
+  }),
+)
+
+test('a superblock whose numbers are at their limits is refused, or costs no more than the image', async () => {
+  const bytes = new Uint8Array(4 * 1024 * KIB)
+  const view = new DataView(bytes.buffer)
+  const numbers = [0, 1, 2, 6, 7, 31, 32, 128, 0x7fff, 0xffff, 0x7fff_ffff, 0xffff_ffff]
+  for (let seed = 1; seed <= 1000; seed++) {
+    const random = seededRandom(seed)
+    const pick = (): number => numbers[Math.floor(random() * numbers.length)]!
+    for (let at = 0; at < 1024; at += 4) view.setUint32(1024 + at, random() < 0.3 ? pick() : 0, true)
+    // Half of them get through the checks of what has to fit together.
+    if (random() < 0.5) {
+      for (const [at, value] of [
+        [0x18, Math.floor(random() * 3)],
+        [0x14, 0],
+        [0x20, 1 + Math.floor(random() * 8192)],
+        [0x28, 1 + Math.floor(random() * 8192)],
+        [0x58, 128],
+        [0xfc, 0x40_0000],
+        [0x60, pick() & ~0x8],
+        [0x64, pick() & ~0x200],
+      ] as const) {
+        view.setUint32(1024 + at, value, true)
+      }
+    }
+    view.setUint16(1024 + 0x38, 0xef53, true)
+    const reader = memoryReader(bytes)
+    rowLengths(await cutImage(reader, AUTO), bytes.length)
+    assert.ok(reader.readBytes < 20 * bytes.length, `seed ${seed}: read ${reader.readBytes} bytes`)
+  }
+})
 
 test.run()

@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert'
 import { cutImage } from '../../../node/cutters/cut.ts'
 import { readPartitions } from '../../../node/cutters/partitions.ts'
 import { seededRandom } from '../../../protocols/ports.ts'
+import { missingTools, testWith, tool } from '../../support/tools.ts'
 import {
   AUTO,
   extentsOf,
@@ -16,7 +17,6 @@ import {
   rowHashes,
   rowLengths,
   rowStarts,
-  tool,
   withDir,
   writeFiles,
 } from './helpers.ts'
@@ -52,12 +52,16 @@ function writeGpt(bytes: Uint8Array, sectorBytes: number, ranges: [first: number
 
 const FILES = new Map([1, 5000, 65536, 300_001].map((length, i) => [`file-${length}`, randomBytes(length, 40 + i)]))
 
+const TOOLS = ['mke2fs', 'dumpe2fs', 'debugfs']
+const testFs = testWith(...TOOLS)
+
 /** A file system with FILES, of 4 MiB, and the hashes of their pieces in it. */
 const { bytes: FS, pieces: PIECES } = await withDir((dir) => {
+  if (missingTools(TOOLS).length > 0) return { bytes: Buffer.alloc(0), pieces: [] }
   const image = join(dir, 'image')
   mkdirSync(join(dir, 'tree'))
   writeFiles(join(dir, 'tree'), FILES)
-  tool('mke2fs', '-q', '-F', '-t', 'ext4', '-b', '4096', '-O', '^has_journal', '-d', join(dir, 'tree'), image, '4M')
+  tool('mke2fs', ['-q', '-F', '-t', 'ext4', '-b', '4096', '-O', '^has_journal', '-d', join(dir, 'tree'), image, '4M'])
   const extents = extentsOf(image, [...FILES.keys()])
   const pieces = [...FILES].flatMap(([file, content]) =>
     pieceHashes(
@@ -79,7 +83,7 @@ async function check(bytes: Uint8Array, cutter: string): Promise<number[]> {
 }
 
 for (const sectorBytes of [512, 4096]) {
-  test(`GPT with sectors of ${sectorBytes}: the files of two partitions`, async () => {
+  testFs(`GPT with sectors of ${sectorBytes}: the files of two partitions`, async () => {
     const start = 64 * 4096
     const bytes = new Uint8Array(start + 2 * FS.length + 100 * KIB)
     const first = start / sectorBytes
@@ -107,7 +111,7 @@ for (const sectorBytes of [512, 4096]) {
   })
 }
 
-test('MBR: a partition that begins at sector 63 has the rows of the bare file system', async () => {
+testFs('MBR: a partition that begins at sector 63 has the rows of the bare file system', async () => {
   const start = 63 * SECTOR
   const bytes = new Uint8Array(start + FS.length + 5000)
   writeMbr(bytes, 0, [[0x83, 63, FS_SECTORS]])
@@ -118,7 +122,7 @@ test('MBR: a partition that begins at sector 63 has the rows of the bare file sy
   assert.equal(lengths.slice(from, from + bare.length), bare)
 })
 
-test('MBR: logical partitions in an extended one', async () => {
+testFs('MBR: logical partitions in an extended one', async () => {
   const extended = 2048
   const bytes = new Uint8Array((extended + 2 * 2048) * SECTOR + 2 * FS.length)
   writeMbr(bytes, 0, [
@@ -156,7 +160,7 @@ test('a chain of logical partitions that leads back to itself, or on and on, end
   assert.is((await readPartitions(memoryReader(bytes)))?.ranges.length, 128)
 })
 
-test('a bare file system wins over a partition table before it', async () => {
+testFs('a bare file system wins over a partition table before it', async () => {
   const bytes = FS.slice()
   writeMbr(bytes, 0, [[0x83, 63, 1000]])
   await check(bytes, 'ext4')
@@ -192,6 +196,51 @@ test('partitions that overlap, or reach past the image, are dropped or clipped',
     { start: 50 * SECTOR, end: 100 * SECTOR },
     { start: 100 * SECTOR, end: bytes.length },
   ])
+})
+
+testFs('a thousand partitions that are one file system cost what one costs', async () => {
+  const start = 1024 * KIB
+  const bytes = new Uint8Array(start + FS.length)
+  bytes.set(FS, start)
+  const ranges: [number, number][] = Array.from({ length: 1024 }, () => [
+    start / SECTOR,
+    start / SECTOR + FS_SECTORS - 1,
+  ])
+  writeGpt(bytes, SECTOR, ranges)
+  new DataView(bytes.buffer).setUint32(SECTOR + 80, 1024, true)
+  const reader = memoryReader(bytes)
+  const cuts = await cutImage(reader, AUTO)
+  assert.is(cuts.cutter, 'gpt+ext4')
+  assert.ok(reader.readBytes < 2 * bytes.length, `read ${reader.readBytes} bytes`)
+  assert.is((await readPartitions(memoryReader(bytes)))?.ranges.length, 1)
+})
+
+test('a GPT with counts, sizes or places that cannot be is none, and costs nothing', async () => {
+  for (const [at, value] of [
+    [80, 0xffff_ffffn],
+    [80, 1025n],
+    [84, 0xffff_ffffn],
+    [84, 0n],
+    [72, 0xffff_ffff_ffff_ffffn],
+    [72, 1n << 53n],
+  ] as const) {
+    const bytes = new Uint8Array(256 * KIB)
+    writeGpt(bytes, SECTOR, [[100, 200]])
+    const view = new DataView(bytes.buffer)
+    if (at === 72) view.setBigUint64(SECTOR + at, value, true)
+    else view.setUint32(SECTOR + at, Number(value), true)
+    const reader = memoryReader(bytes)
+    assert.is(await readPartitions(reader), undefined, `${value} at ${at}`)
+    assert.ok(reader.readBytes < 64 * KIB, `read ${reader.readBytes} bytes`)
+  }
+  // Partitions past the end of the image, or from its end to its start, or past all numbers, are passed over.
+  const bytes = new Uint8Array(256 * KIB)
+  writeGpt(bytes, SECTOR, [
+    [2 ** 52, 2 ** 53 - 1],
+    [300, 200],
+    [100, 2 ** 53 - 1],
+  ])
+  assert.equal((await readPartitions(memoryReader(bytes)))?.ranges, [{ start: 100 * SECTOR, end: bytes.length }])
 })
 
 test('property: damaged tables', async () => {

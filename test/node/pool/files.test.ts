@@ -5,7 +5,7 @@ import { asHotblockError } from '../../../protocols/errors.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { hashesOf, MIB, offsetsOf, onEveryPool, PAGE, someBlocks, sparse } from '../../support/pools.ts'
 
-onEveryPool((test) => {
+const tests = onEveryPool((test) => {
   test('hash: rows of any length, zero rows, and a part of the file', async ({ pool, image, bytes }) => {
     const lengths = Uint32Array.of(1, 4095, 4096, 4097, MIB - 12_289 + 5, MIB - 5, 3 * MIB, PAGE)
     const offsets = offsetsOf(0, lengths)
@@ -107,3 +107,5 @@ onEveryPool((test) => {
     await rejectsCode('BAD_FILE', pool.run<'place'>({ ...job, offset: 5 * MIB, bytes: MIB + 1 }))
   })
 })
+
+tests.run()

@@ -6,7 +6,7 @@ import { asHotblockError, HotblockError } from '../../../protocols/errors.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { hashesOf, MIB, onEveryPool, PAGE, someBlocks, sparse } from '../../support/pools.ts'
 
-onEveryPool((test, make) => {
+const tests = onEveryPool((test, make) => {
   test('a full disk keeps its code', async ({ pool, image, bytes }) => {
     const lengths = Uint32Array.of(PAGE)
     const hashes = hashesOf(bytes, [0], lengths)
@@ -103,3 +103,5 @@ onEveryPool((test, make) => {
     assert.instance(error, HotblockError)
   })
 })
+
+tests.run()

@@ -8,7 +8,7 @@ import { asHotblockError } from '../../../protocols/errors.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { hashesOf, MIB, offsetsOf, onEveryPool, someBlocks, sparse } from '../../support/pools.ts'
 
-onEveryPool((test) => {
+const tests = onEveryPool((test) => {
   test('encode: blocks of several files, in order, without the wrong ones', async ({ pool, image, bytes, dir }) => {
     const other = join(dir, 'other')
     await writeFile(other, 'abcdef')
@@ -158,3 +158,5 @@ onEveryPool((test) => {
     )
   })
 })
+
+tests.run()

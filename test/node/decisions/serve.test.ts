@@ -1,0 +1,190 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import {
+  FRAMES_ACTIVE_MAX,
+  FRAMES_MAKING_MAX,
+  QUEUE_MAX,
+  SESSION_FRAMES_ACTIVE_MAX,
+  SESSION_QUEUE_MAX,
+  SESSIONS_MAX,
+  ServeMachine,
+  type Start,
+} from '../../../node/decisions/serve.ts'
+import { integer, withSeeds } from '../../support/seeds.ts'
+
+function withSessions(count: number, requests: number, rate?: number): ServeMachine {
+  const machine = new ServeMachine(rate)
+  for (let s = 0; s < count; s++) {
+    assert.ok(machine.open(`s${s}`))
+    for (let r = 0; r < requests; r++) assert.ok(machine.request(`s${s}`, r))
+  }
+  return machine
+}
+
+function complete(machine: ServeMachine, starts: Start[], bytes = 1): void {
+  for (const { session, request } of starts) {
+    machine.made(0, session, request, bytes)
+    machine.finished(session, request)
+  }
+}
+
+test('sessions take turns, whoever asked first', () => {
+  const machine = withSessions(3, 4)
+  const first = machine.next(0)
+  assert.equal(
+    first.map(({ session, request }) => `${session}/${request}`),
+    ['s0/0', 's1/0', 's2/0', 's0/1', 's1/1', 's2/1', 's0/2', 's1/2'],
+  )
+  complete(machine, first)
+  assert.equal(
+    machine.next(0).map(({ session, request }) => `${session}/${request}`),
+    ['s2/2', 's0/3', 's1/3', 's2/3'],
+  )
+})
+
+test('frames in the making are bounded, for one session and for all', () => {
+  assert.is(withSessions(1, 32).next(0).length, SESSION_FRAMES_ACTIVE_MAX)
+  const machine = withSessions(8, 32)
+  assert.is(machine.next(0).length, FRAMES_MAKING_MAX)
+  assert.equal(machine.next(0), [])
+})
+
+test('peers that do not read their frames do not keep the node from serving others', () => {
+  const machine = withSessions(4, 32)
+  // Two of them never take what was made for them.
+  let served = 0
+  for (let round = 0; round < 20; round++) {
+    for (const { session, request } of machine.next(0)) {
+      machine.made(0, session, request, 1)
+      if (session === 's0' || session === 's1') continue
+      machine.finished(session, request)
+      served++
+    }
+  }
+  assert.is(served, 64)
+  assert.is(machine.active, 2 * SESSION_FRAMES_ACTIVE_MAX)
+})
+
+test('what is made and not taken is bounded too', () => {
+  const sessions = FRAMES_ACTIVE_MAX / SESSION_FRAMES_ACTIVE_MAX + 4
+  const machine = withSessions(sessions, 8)
+  for (let round = 0; round < 100; round++) {
+    for (const { session, request } of machine.next(0)) machine.made(0, session, request, 1)
+  }
+  assert.is(machine.active, FRAMES_ACTIVE_MAX)
+})
+
+test('a session that ends frees its place only when what was started for it is done', () => {
+  const machine = withSessions(2, 8)
+  const starts = machine.next(0)
+  machine.closed('s0')
+  machine.closed('s1')
+  assert.is(machine.queued, 0)
+  assert.is(machine.making, FRAMES_MAKING_MAX)
+  machine.open('s2')
+  machine.request('s2', 0)
+  assert.equal(machine.next(0), [], 'opening sessions anew does not get more made at a time')
+  complete(machine, starts)
+  assert.is(machine.active, 0)
+  assert.is(machine.next(0).length, 1)
+})
+
+test('queues are bounded and a full one says so', () => {
+  const machine = withSessions(1, SESSION_QUEUE_MAX)
+  assert.not(machine.request('s0', 99))
+  const crowded = withSessions(QUEUE_MAX / SESSION_QUEUE_MAX, SESSION_QUEUE_MAX)
+  crowded.open('late')
+  assert.not(crowded.request('late', 0))
+})
+
+test('sessions are bounded and a place is free again when one ends', () => {
+  const machine = withSessions(SESSIONS_MAX, 0)
+  assert.not(machine.open('late'))
+  machine.closed('s7')
+  assert.ok(machine.open('late'))
+})
+
+test('a request of a session that is not open is refused', () => {
+  assert.not(new ServeMachine().request('nobody', 1))
+})
+
+test('what still waits can be cancelled, what was started cannot', () => {
+  const machine = withSessions(1, 6)
+  machine.next(0)
+  assert.not(machine.cancel('s0', 0))
+  assert.ok(machine.cancel('s0', 5))
+  assert.not(machine.cancel('s0', 5))
+  assert.is(machine.queued, 1)
+})
+
+test('an upload limit delays, says how long, and is kept', () => {
+  const rate = 1_000_000
+  const machine = withSessions(4, 30, rate)
+  let now = 0
+  let sent = 0
+  for (let i = 0; i < 1000 && machine.queued > 0; i++) {
+    for (const { session, request } of machine.next(now)) {
+      machine.made(now, session, request, 200_000)
+      machine.finished(session, request)
+      sent += 200_000
+    }
+    // One second's worth at once, and the frames that were begun with the last of it.
+    assert.ok(sent <= rate * (now / 1000 + 1) + FRAMES_MAKING_MAX * 200_000, `${sent} bytes at ${now} ms`)
+    const wake = machine.wakeMs(now)
+    if (machine.queued > 0) assert.ok(wake !== undefined && wake > 0, 'says when to come back')
+    now += wake ?? 0
+  }
+  assert.is(machine.queued, 0)
+  assert.is(machine.wakeMs(now), undefined)
+})
+
+test('whatever happens, the bounds hold and nothing is lost or leaked', () => {
+  withSeeds(100, (random) => {
+    const machine = new ServeMachine(random() < 0.5 ? 5000 : undefined)
+    const open = new Set<string>()
+    const started: { session: string; request: number; made: boolean }[] = []
+    let waiting = 0
+    let names = 0
+    let now = 0
+    for (let i = 0; i < 400; i++) {
+      now += integer(random, 0, 50)
+      const sessions = [...open]
+      const session = sessions[integer(random, 0, sessions.length - 1)]
+      const dice = random()
+      if (dice < 0.1 || session === undefined) {
+        const name = `s${names++}`
+        if (machine.open(name)) open.add(name)
+      } else if (dice < 0.15) {
+        machine.closed(session)
+        open.delete(session)
+      } else if (dice < 0.6) {
+        machine.request(session, i)
+      } else if (dice < 0.65) {
+        machine.cancel(session, integer(random, 0, i))
+      } else if (started.length > 0) {
+        const at = integer(random, 0, started.length - 1)
+        const one = started[at]!
+        if (!one.made && random() < 0.8) {
+          machine.made(now, one.session, one.request, integer(random, 0, 500))
+          one.made = true
+        } else {
+          machine.finished(one.session, one.request)
+          started.splice(at, 1)
+        }
+      }
+      for (const start of machine.next(now)) {
+        assert.ok(open.has(start.session), 'nothing is started for a session that has ended')
+        started.push({ ...start, made: false })
+      }
+      waiting = machine.queued
+      assert.is(machine.active, started.length)
+      assert.is(machine.making, started.filter(({ made }) => !made).length)
+      assert.ok(machine.making <= FRAMES_MAKING_MAX && machine.active <= FRAMES_ACTIVE_MAX && waiting <= QUEUE_MAX)
+    }
+    for (const { session, request } of started) machine.finished(session, request)
+    for (const session of open) machine.closed(session)
+    assert.equal([machine.active, machine.making, machine.queued, machine.sessions], [0, 0, 0, 0])
+  })
+})
+
+test.run()
