@@ -52,6 +52,8 @@ export class VirtualNode {
   readonly taken: Taken = { bytes: new Map(), duplicateBytes: new Map(), dropped: [] }
   sentBytes = 0
   joined = false
+  /** Has looked for others. */
+  met = false
   gone = false
   finishedAt: number | undefined
   readonly #world: World

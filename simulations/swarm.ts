@@ -69,9 +69,10 @@ export function simulateSwarm(init: SwarmInit): SwarmResult {
   return { nodes: nodes.map(resultOf), endedAtMs: clock.now(), events }
 }
 
-/** A node finds the others, and those that fetch find it. */
+/** A node finds the others, and those of them that looked around before and have room for one more find it. */
 function meet(node: VirtualNode, nodes: readonly VirtualNode[], sessionsMax: number, random: Random): void {
   if (node.gone) return
+  node.met = true
   const others = shuffled(
     nodes.filter((other) => other !== node && other.joined && !other.gone),
     random,
@@ -80,7 +81,7 @@ function meet(node: VirtualNode, nodes: readonly VirtualNode[], sessionsMax: num
   others.sort((a, b) => Number(b.plan.builder ?? false) - Number(a.plan.builder ?? false))
   for (const other of others) {
     if (node.fetches && node.sessions < sessionsMax) node.connect(other)
-    if (other.fetches && other.sessions < sessionsMax) other.connect(node)
+    if (other.fetches && other.met && other.sessions < sessionsMax) other.connect(node)
   }
 }
 

@@ -296,8 +296,14 @@ export class FetchMachine {
     return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#bucket.waitMs(now) === 0
   }
 
+  /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
   #choose(peer: PeerState, now: number): number[] {
-    const spare = peer.role === 'builder' && this.#spares(peer, now)
+    if (peer.role !== 'builder') return this.#take(peer, false, now)
+    const rare = this.#take(peer, true, now)
+    return rare.length > 0 || this.#spares(peer, now) ? rare : this.#take(peer, false, now)
+  }
+
+  #take(peer: PeerState, spare: boolean, now: number): number[] {
     const segment = chooseSegment(this.demand, peer, this.#scarcity, spare, now, this.#random)
     if (segment === undefined) {
       if (!spare) peer.nothingAt = peer.changes + this.demand.wants

@@ -14,6 +14,7 @@ import {
 } from '../../../protocols/blocks/constants.ts'
 import { readMessages, writeMessage } from '../../../protocols/blocks/framing.ts'
 import { encodeGet, encodeMessage, type ServerHeader } from '../../../protocols/blocks/messages.ts'
+import { serveBlocks } from '../../../protocols/blocks/server.ts'
 import { HotblockError } from '../../../protocols/errors.ts'
 import { MemorySource, recordingEvents, sessionWith, sha256, type Told } from '../../support/block-source.ts'
 import { rejectsCode } from '../../support/failures.ts'
@@ -47,7 +48,7 @@ async function withServer(
 async function served(parts: Uint8Array[]): Promise<{ error: Error | undefined; source: MemorySource }> {
   const source = new MemorySource()
   const [client, server] = await streamPair()
-  const { served } = await serveOn(server, source)
+  const { served } = serveOn(server, source)
   for (const part of parts) await writeMessage(client, [part])
   const error = await served
   assert.is(source.sessions, 0, 'nothing of the session is left')
@@ -55,8 +56,7 @@ async function served(parts: Uint8Array[]): Promise<{ error: Error | undefined; 
   return { error, source }
 }
 
-async function serveOn(server: Stream, source: MemorySource): Promise<{ served: Promise<Error | undefined> }> {
-  const { serveBlocks } = await import('../../../protocols/blocks/server.ts')
+function serveOn(server: Stream, source: MemorySource): { served: Promise<Error | undefined> } {
   const done = serveBlocks(server, 'client', source).then(
     () => undefined,
     (error: Error) => {
@@ -424,7 +424,7 @@ test('a flood of requests does not pile up behind one that takes long', async ()
   const blocked = Promise.withResolvers<void>()
   server.send = () => false
   server.onDrain = () => blocked.promise
-  const { served } = await serveOn(server, source)
+  const { served } = serveOn(server, source)
   let asked = 0
   source.hasPrefix = () => {
     asked++

@@ -19,7 +19,7 @@ import {
   ITEM_MISSING,
   ITEM_WRONG,
 } from '../../../../node/decisions/fetch/machine.ts'
-import { newBits, setBit } from '../../../../protocols/bits.ts'
+import { getBit, newBits, setBit } from '../../../../protocols/bits.ts'
 import { seededRandom } from '../../../../protocols/ports.ts'
 import { evenItems, itemsOf } from './helpers.ts'
 
@@ -252,6 +252,26 @@ test('others are asked before the builder, and alone while they deliver as well'
   }
   assert.is(share.builder + share.seeder, 64)
   assert.ok(share.builder <= 4, `${share.builder} of 64 from the builder`)
+})
+
+test('even a builder that is much faster is asked first for what nobody else holds', () => {
+  const bench = new Bench(evenItems(60 * FRAME, FRAME), { builderFromMs: 1 })
+  bench.open('hook', false, 'hook')
+  bench.open('builder', true, 'builder')
+  const bits = newBits(bench.items.lengths.length)
+  for (let item = 0; item < bench.items.lengths.length; item++) if (item % 4 === 0) setBit(bits, item)
+  const queue = gets(bench.machine.peerHasItems(0, 'hook', bits))
+  let shared = 0
+  queue.push(...gets(bench.machine.settled(1)))
+  while (bench.machine.demand.wanted > 15 * FRAME) {
+    bench.now += 4
+    // Of ten answers nine are the builder's.
+    const at = queue.findIndex(({ peer }) => (peer === 'hook') === (bench.now % 40 === 0))
+    const [get] = queue.splice(Math.max(at, 0), 1)
+    if (get!.peer === 'builder') shared += get!.items.filter((item) => getBit(bits, item)).length
+    queue.push(...gets(bench.answer(get!)))
+  }
+  assert.is(shared, 0, 'blocks of the other peer that the builder sent')
 })
 
 test('when nobody has what is wanted, more peers are looked for, once a second', () => {
