@@ -18,6 +18,7 @@ import { startControlServer } from './control/server.ts'
 import { Fetches } from './fetch/manager.ts'
 import type { FetchDeps } from './fetch/ports.ts'
 import { Wants } from './fetch/wants.ts'
+import { leftBehind } from './garbage.ts'
 import type { Logger } from './logging.ts'
 import { handleBlocks, libp2pMesh } from './mesh.ts'
 import { metricsText } from './metrics.ts'
@@ -85,7 +86,8 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   const pool = createPool()
   undo.push(() => pool.close())
 
-  const traffic = new Traffic()
+  // A byte on the wire was in three buffers: as it came, decrypted, and put together with its neighbours.
+  const traffic = new Traffic((bytes) => leftBehind(3 * bytes))
   const offenders = new OffenderList(clock, log)
   const onOffence = (peer: string, code: string): void => offenders.add(peer, code)
   const self = peerIdFromPrivateKey(privateKey).toString()

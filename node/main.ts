@@ -13,6 +13,7 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   process.stderr.write(`hotblock: Node ${NODE_MAJOR_MIN} or newer is needed, this is ${process.versions.node}\n`)
   process.exitCode = 1
 } else {
+  if (process.argv.includes('daemon')) (await import('./lean.ts')).startLean()
   await main()
 }
 

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { ServedFrame } from '../../protocols/blocks/server.ts'
 
 /** Bytes of packed frames that are kept: what a swarm asks for in the same moments. */
-export const FRAME_CACHE_BYTES = 32 * 1024 * 1024
+export const FRAME_CACHE_BYTES = 16 * 1024 * 1024
 
 /**
  * Packed frames by what was asked for. Workers that lack the same blocks ask for the same frames, within moments of each
