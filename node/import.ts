@@ -1,4 +1,5 @@
 import { rm, stat, truncate, writeFile } from 'node:fs/promises'
+import type { CID } from 'multiformats/cid'
 import { BLOCK_BYTES_DEFAULT } from '../protocols/table/constants.ts'
 import type { Table } from '../protocols/table/table.ts'
 import type { PublishOptions, PublishProgress } from './api.ts'
@@ -25,6 +26,7 @@ export async function importImage(
   checkImageFile(file, info)
   const needed = Math.min(info.size, info.blocks * 512)
   const temporary = await store.temporaryPath(needed)
+  let adopted: CID | undefined
   try {
     await writeFile(temporary, '')
     await truncate(temporary, info.size)
@@ -34,12 +36,15 @@ export async function importImage(
     )
     await store.putTableBytes(blobs)
     const image = await store.adopt(table, temporary)
+    adopted = table.root
     for (const batch of batches(table, blockRows(table), Number.POSITIVE_INFINITY, 16_384)) {
       const { offsets, hashes } = columnsOf(table, batch)
       await store.blocks.add(image.number, offsets, hashes)
     }
     return { image: await store.complete(table.root), table }
   } finally {
+    // After complete() nothing is kept any more; what has stopped short may be evicted.
+    if (adopted !== undefined) store.release(adopted)
     await rm(temporary, { force: true })
   }
 }

@@ -18,10 +18,10 @@ import type {
   RepairReport,
   StatusReport,
 } from './api.ts'
-import { type FetchResult, type FetchTarget, ImageFetch } from './fetch/fetch.ts'
+import { type FetchResult, ImageFetch } from './fetch/fetch.ts'
 import { blockRows, findHot } from './fetch/hot.ts'
 import type { Fetches } from './fetch/manager.ts'
-import type { FetchDeps } from './fetch/ports.ts'
+import type { FetchDeps, FetchTarget } from './fetch/ports.ts'
 import type { Wants } from './fetch/wants.ts'
 import type { Names } from './names.ts'
 import { checkPlace, placeFile } from './place.ts'

@@ -67,6 +67,8 @@ export class VirtualNode {
   /** Nodes that have a session with this one, under the name of the session, and what they wait for. */
   readonly #clients = new Map<string, { node: VirtualNode; wanted: Map<number, Wanted> }>()
   readonly #news = { held: new Set<number>(), getting: new Set<number>() }
+  /** What clients are getting, and which client. */
+  readonly #claims = new Map<number, VirtualNode>()
   #telling = false
   #sessions = 0
 
@@ -107,7 +109,12 @@ export class VirtualNode {
     this.joined = true
     if (this.gone || !this.wants) return
     const { image } = this.#world
-    this.#machine = new FetchMachine({ items: image, random: this.#random, rateDownBytes: this.plan.rateDownBytes })
+    this.#machine = new FetchMachine({
+      items: image,
+      self: this.plan.name,
+      random: this.#random,
+      rateDownBytes: this.plan.rateDownBytes,
+    })
     const lacking: number[] = []
     for (let item = 0; item < image.lengths.length; item++) if (!this.holding.has(item)) lacking.push(item)
     this.#act(this.#machine.want(this.#now, lacking))
@@ -291,6 +298,7 @@ export class VirtualNode {
       return
     }
     this.#clients.get(session)!.wanted.set(request, { client, items })
+    if (this.plan.builder) this.#relay(client, items)
     this.#pump()
   }
 
@@ -327,6 +335,22 @@ export class VirtualNode {
       },
     })
     this.#pump()
+  }
+
+  /** A builder tells its other clients what one of them is getting. */
+  #relay(client: VirtualNode, items: readonly number[]): void {
+    const { image, clock, network } = this.#world
+    if (this.#claims.size === 0) {
+      clock.after(HAVE_INTERVAL_MS, () => {
+        const claims = [...this.#claims]
+        this.#claims.clear()
+        for (const { node } of this.#clients.values()) {
+          const getting = claims.flatMap(([segment, by]) => (by === node ? [] : [segment]))
+          if (getting.length > 0) network.tell(this.link, node.link, () => node.#have(this, [], getting))
+        }
+      })
+    }
+    for (const item of items) this.#claims.set(image.segments[item]!, client)
   }
 
   /** News is gathered for a moment, as the daemon's server does. */

@@ -51,6 +51,7 @@ export class ColdFetch {
     const { deps, blocks } = init
     this.#machine = new FetchMachine({
       items: blocks,
+      self: deps.self,
       random: deps.random,
       rateDownBytes: deps.rateDownBytes,
       builderFromMs: init.builderFromMs,
@@ -253,10 +254,9 @@ export class ColdFetch {
     this.#asked.set(request, { peer, items })
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
-    open.session.get(request, gather(table.hashes, rows), lengths)
-    if (open.role === 'builder') {
-      holdings.note([], [...new Set(items.map((item) => blocks.segments[item]!))])
-    }
+    const segments = open.role === 'builder' ? [...new Set(items.map((item) => blocks.segments[item]!))] : []
+    open.session.get(request, gather(table.hashes, rows), lengths, segments)
+    if (segments.length > 0) holdings.note([], segments)
   }
 
   #drop(peer: string, wrongBlock: boolean): void {

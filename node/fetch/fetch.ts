@@ -1,37 +1,21 @@
-import type { CID } from 'multiformats/cid'
 import { HotblockError } from '../../protocols/errors.ts'
-import { hookKeys } from '../../protocols/table/sample.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import type { FetchPhase, FetchProgress, PeerShare } from '../api.ts'
 import type { Place, StoredImage } from '../store/store.ts'
 import { ColdFetch, stalled } from './cold.ts'
 import { blockRows, copyHot, findHot, verifyRows } from './hot.ts'
 import { batches, columnsOf, type DistinctBlocks, distinctBlocks, inParallel } from './items.ts'
-import type { FetchDeps } from './ports.ts'
-import { type Candidate, type OpenPeer, Sessions } from './sessions.ts'
+import type { FetchDeps, FetchTarget } from './ports.ts'
+import { PeerSearch } from './search.ts'
+import { type OpenPeer, Sessions } from './sessions.ts'
 import { fetchTable } from './table.ts'
 
-/** How long a fetch waits for the first peer, and for any progress, before it gives up. */
-const FIRST_PEER_MS = 15_000
+/** How long a fetch waits for any progress before it gives up. */
 const PROGRESS_MS = 30_000
 /** Peers with the same blocks in other images are looked for this long before the builder is asked for them. */
 const BUILDER_GRACE_MS = 400
 /** A fetch smaller than this does not wait for them. */
 const GRACE_BYTES_MIN = 4 * 1024 * 1024
-/** Hook hashes of the cold blocks that are looked up, and peers that are then probed. */
-const HOOKS_LOOKED_UP_MAX = 64
-const HOOK_PEERS_MAX = 8
-const PROVIDERS_MAX = 20
-const FIND_TIMEOUT_MS = 3_000
-
-/** What is to be fetched, as its record says. */
-export interface FetchTarget {
-  readonly name: string
-  readonly root: CID
-  /** Peer id of who signed the record; holds the image, as a rule. */
-  readonly builder: string
-  readonly imageBytes: number
-}
 
 export interface FetchResult {
   readonly image: StoredImage
@@ -50,6 +34,8 @@ export class ImageFetch {
   readonly target: FetchTarget
   readonly #deps: FetchDeps
   readonly #sessions: Sessions
+  readonly #search: PeerSearch
+  readonly #begun: () => void
   readonly #startedAt: number
   readonly #early: { peer: string; held: number[]; getting: number[] }[] = []
   #cold: ColdFetch | undefined
@@ -59,22 +45,18 @@ export class ImageFetch {
   #coldBytes = 0
   #progressAt: number
   #hadPeers = false
-  #seeking = false
-  #hookPeersSought = false
-  /** Peers that advertise cold blocks, and the questions which, to those that there is a session with. */
-  readonly #hooked = new Set<string>()
-  readonly #probes = new Map<string, Promise<void>>()
-  #onOpened: (() => void) | undefined
 
-  constructor(deps: FetchDeps, target: FetchTarget) {
+  /** @param begun told when the image has its place in the store, and others may take from it what has come */
+  constructor(deps: FetchDeps, target: FetchTarget, begun: () => void = () => {}) {
     this.#deps = deps
+    this.#begun = begun
     this.target = target
     this.#startedAt = deps.clock.now()
     this.#progressAt = this.#startedAt
     this.#sessions = new Sessions(deps, target.root, {
       opened: (peer) => this.#opened(peer),
       closed: (peer) => {
-        this.#probes.delete(peer)
+        this.#search.closed(peer)
         this.#cold?.closed(peer)
       },
       frame: (peer, frame) => void this.#cold?.frame(peer, frame),
@@ -85,6 +67,7 @@ export class ImageFetch {
       },
       heard: (peer) => this.#cold?.heard(peer),
     })
+    this.#search = new PeerSearch(deps, target, this.#sessions)
   }
 
   progress(): FetchProgress {
@@ -108,8 +91,7 @@ export class ImageFetch {
     signal.addEventListener('abort', stop)
     const watch = setInterval(() => this.#watch(), 500)
     try {
-      this.#sessions.add([{ peer: this.target.builder, addresses: [], role: 'builder' }])
-      void this.#seek()
+      void this.#search.begin()
       const { table, receivedBytes } = await this.#getTable(signal)
       this.#sessions.segments = table.segments.length
       this.#moved()
@@ -122,17 +104,17 @@ export class ImageFetch {
       this.#cold?.fail(cancelled(this.target.name))
       this.#sessions.close()
       this.#deps.server.holdingsOf.end(this.target.root)
+      this.#deps.store.release(this.target.root)
     }
   }
 
   /** Only the table, and who is known to hold the image: what a plan needs. */
   async tableOnly(signal: AbortSignal): Promise<{ table: Table; receivedBytes: number; holders: number }> {
     try {
-      this.#sessions.add([{ peer: this.target.builder, addresses: [], role: 'builder' }])
-      const sought = this.#seek()
+      const sought = this.#search.begin()
       const result = await this.#getTable(signal)
       await sought
-      await this.#dialled()
+      await this.#search.dialled()
       const holders = this.#sessions.open.filter(({ holdings }) => holdings.holds !== 'none').length
       return { ...result, holders }
     } finally {
@@ -145,39 +127,13 @@ export class ImageFetch {
     const table = store.table(this.target.root)
     if (table !== undefined) return { table, receivedBytes: 0 }
     for (let tries = 0; ; tries++) {
-      await this.#somePeer(signal)
+      await this.#search.somePeer(signal)
       try {
         return await fetchTable(this.#deps, this.#sessions, this.target.root, signal)
       } catch (error) {
         if (!(error instanceof HotblockError) || error.code !== 'NO_PEERS' || tries >= 3) throw error
-        await this.#seek()
+        await this.#search.seek()
       }
-    }
-  }
-
-  /** Waits until there is a session with somebody. @throws NO_PEERS */
-  async #somePeer(signal: AbortSignal): Promise<void> {
-    const until = this.#deps.clock.now() + FIRST_PEER_MS
-    while (this.#sessions.open.length === 0) {
-      signal.throwIfAborted()
-      if (this.#deps.clock.now() > until) throw stalled(this.target.name, false)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 200)
-        this.#onOpened = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      })
-      this.#onOpened = undefined
-      this.#sessions.fill()
-      if (this.#sessions.open.length === 0 && this.#sessions.dialing === 0) void this.#seek()
-    }
-  }
-
-  /** Waits until no dial is under way, shortly. */
-  async #dialled(): Promise<void> {
-    for (let i = 0; i < 20 && this.#sessions.dialing > 0; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 50))
     }
   }
 
@@ -185,6 +141,7 @@ export class ImageFetch {
     const { store, server } = this.#deps
     const began = store.image(this.target.root)
     const image = await store.begin(table, table.imageBytes - table.zeroBytes)
+    this.#begun()
     this.#doneBytes = table.zeroBytes
     const rows = blockRows(table)
     const resumed = began?.state === 'partial' ? await this.#resume(table, rows, image) : new Uint8Array(table.entries)
@@ -210,7 +167,7 @@ export class ImageFetch {
     this.#phase = 'cold'
     const { first, repeats } = splitRepeats(blocks, cold, resumed)
     this.#cold!.begin(first.map((row) => blocks.itemOf[row]!))
-    void this.#seekHookPeers(table, first)
+    void this.#search.seekHookPeers(table, first, this.#cold!)
     const failed = await copyHot(store, this.#deps.pool, table, hot, image, async (copied) => {
       const { offsets, hashes } = columnsOf(table, copied)
       await store.blocks.add(image.number, offsets, hashes)
@@ -275,7 +232,7 @@ export class ImageFetch {
       holdings,
       builderFromMs: this.#deps.clock.now() + grace,
       arrived: (bytes) => this.#arrived(bytes),
-      seek: () => void this.#seek(),
+      seek: () => void this.#search.seek(),
     })
     for (const peer of this.#sessions.open) this.#cold.opened(peer)
     for (const { peer, held, getting } of this.#early) this.#cold.have(peer, held, getting)
@@ -311,76 +268,10 @@ export class ImageFetch {
 
   #opened(peer: OpenPeer): void {
     this.#hadPeers = true
-    this.#onOpened?.()
+    this.#search.opened()
     this.#cold?.opened(peer)
     this.#sessions.introduce()
-    void this.#probe(peer)
-  }
-
-  /** Asks a peer that advertises cold blocks which of them it has; also one that fetches the image, and so has part of it. */
-  async #probe(peer: OpenPeer): Promise<void> {
-    if (this.#cold === undefined || peer.holdings.holds === 'all' || !this.#hooked.has(peer.peer)) return
-    const answered = this.#probes.get(peer.peer) ?? this.#askWhich(peer, this.#cold)
-    this.#probes.set(peer.peer, answered)
-    await answered
-  }
-
-  async #askWhich(peer: OpenPeer, cold: ColdFetch): Promise<void> {
-    try {
-      const blocks = await cold.probe(peer)
-      this.#deps.log.debug({ peer: peer.peer, blocks }, 'the peer holds blocks of the image in another one')
-    } catch (error) {
-      this.#deps.log.debug({ peer: peer.peer, error: (error as Error).message }, 'the peer did not answer a probe')
-    }
-  }
-
-  /** Looks for peers that hold or fetch the image. */
-  async #seek(): Promise<void> {
-    if (this.#seeking) return
-    this.#seeking = true
-    try {
-      const { root, name } = this.target
-      this.#sessions.add(
-        this.#deps.server.swarms.peers(root).map(({ id, addresses }) => ({ peer: id, addresses, role: 'swarm' })),
-      )
-      const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
-      const [found] = await this.#deps.mesh.find([root.multihash.digest], PROVIDERS_MAX, signal)
-      const providers = found?.providers ?? []
-      this.#deps.log.debug({ name, providers: providers.length }, 'looked for peers')
-      this.#sessions.add(providers.map(({ peer, addresses }) => this.#candidate(peer, addresses)))
-    } catch (error) {
-      this.#deps.log.debug({ name: this.target.name, error: (error as Error).message }, 'found no peers')
-    } finally {
-      this.#seeking = false
-    }
-  }
-
-  /** Looks for peers that hold cold blocks in other images: those that advertise the most of their hook hashes. */
-  async #seekHookPeers(table: Table, cold: number[]): Promise<void> {
-    if (this.#hookPeersSought) return
-    this.#hookPeersSought = true
-    try {
-      const { hashes } = columnsOf(table, cold)
-      const keys = hookKeys({ hashes, zero: new Uint8Array(cold.length) }, this.#deps.hookBits)
-      if (keys.length > 0) {
-        const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
-        const chosen = keys.slice(0, HOOKS_LOOKED_UP_MAX)
-        const found = await this.#deps.mesh.find(chosen, PROVIDERS_MAX, signal)
-        const candidates = hookCandidates(found).slice(0, HOOK_PEERS_MAX)
-        for (const { peer } of candidates) this.#hooked.add(peer)
-        this.#sessions.add(candidates)
-        await this.#dialled()
-        await Promise.all(this.#sessions.open.map((peer) => this.#probe(peer)))
-      }
-    } catch (error) {
-      this.#deps.log.debug({ error: (error as Error).message }, 'found no peers by hook hashes')
-    } finally {
-      this.#cold?.settled()
-    }
-  }
-
-  #candidate(peer: string, addresses: string[]): Candidate {
-    return { peer, addresses, role: peer === this.target.builder ? 'builder' : 'swarm' }
+    void this.#search.probe(peer, this.#cold)
   }
 
   #arrived(bytes: number): void {
@@ -397,19 +288,6 @@ export class ImageFetch {
     if (this.#phase !== 'cold' || this.#deps.clock.now() - this.#progressAt < PROGRESS_MS) return
     this.#cold?.fail(stalled(this.target.name, this.#hadPeers))
   }
-}
-
-/** Peers by how many of the hook hashes they advertise, the most first. */
-function hookCandidates(found: { providers: { peer: string; addresses: string[] }[] }[]): Candidate[] {
-  const peers = new Map<string, { candidate: Candidate; hooks: number }>()
-  for (const { providers } of found) {
-    for (const { peer, addresses } of providers) {
-      const known = peers.get(peer)
-      if (known === undefined) peers.set(peer, { candidate: { peer, addresses, role: 'hook' }, hooks: 1 })
-      else known.hooks++
-    }
-  }
-  return [...peers.values()].sort((a, b) => b.hooks - a.hooks).map(({ candidate }) => candidate)
 }
 
 /** First occurrences, which are fetched, and further rows of the same blocks, which are copied from them. */

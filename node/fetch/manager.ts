@@ -1,7 +1,7 @@
 import { HotblockError } from '../../protocols/errors.ts'
 import type { FetchProgress, TransferRow } from '../api.ts'
-import { type FetchResult, type FetchTarget, ImageFetch } from './fetch.ts'
-import type { FetchDeps } from './ports.ts'
+import { type FetchResult, ImageFetch } from './fetch.ts'
+import type { FetchDeps, FetchTarget } from './ports.ts'
 
 const PROGRESS_INTERVAL_MS = 200
 
@@ -73,7 +73,7 @@ export class Fetches {
   #start(target: FetchTarget): Running {
     if (this.#closed) throw new HotblockError('CANCELLED', 'the daemon stops')
     const key = target.root.toString()
-    const fetch = new ImageFetch(this.#deps, target)
+    const fetch = new ImageFetch(this.#deps, target, this.#changed)
     const abort = new AbortController()
     const result = fetch.run(abort.signal).finally(() => {
       this.#running.delete(key)

@@ -1,4 +1,5 @@
 import type { Stream } from '@libp2p/interface'
+import type { CID } from 'multiformats/cid'
 import type { Provider } from '../../protocols/discovery/discovery.ts'
 import type { Clock, Log, Random } from '../../protocols/ports.ts'
 import type { Pool } from '../pool/jobs.ts'
@@ -12,6 +13,15 @@ export interface Mesh {
   open(peer: string, addresses: readonly string[], signal: AbortSignal): Promise<Stream>
   /** Who provides the keys (the root's digest, hook hashes), at most `limit` peers a key. */
   find(keys: Uint8Array[], limit: number, signal: AbortSignal): Promise<{ key: Uint8Array; providers: Provider[] }[]>
+}
+
+/** What is to be fetched, as its record says. */
+export interface FetchTarget {
+  readonly name: string
+  readonly root: CID
+  /** Peer id of who signed the record; holds the image, as a rule. */
+  readonly builder: string
+  readonly imageBytes: number
 }
 
 /** Peers that sent wrong bytes, for as long as they are remembered. */

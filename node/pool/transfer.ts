@@ -1,6 +1,6 @@
+import { leftBehind } from '../garbage.ts'
 import { compress, decompress } from './compress.ts'
 import { withFile, withFileIfThere, writeAt } from './files.ts'
-import { leftBehind } from '../garbage.ts'
 import {
   type DecodeAnswer,
   type DecodeJob,

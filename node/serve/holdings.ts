@@ -53,12 +53,16 @@ export class Holdings {
   of(root: CID): ImageHoldings {
     const key = root.toString()
     const none = new Uint8Array(0)
-    if (this.#isComplete(root))
-      return { holds: 'all', segments: 0, held: none, getting: none, subscribe: () => () => {} }
-    const image = this.#partial.get(key)
     const subscribe = (listener: Listener): (() => void) => this.#subscribe(key, listener)
+    if (this.#isComplete(root)) return { holds: 'all', segments: 0, held: none, getting: none, subscribe }
+    const image = this.#partial.get(key)
     if (image === undefined) return { holds: 'none', segments: 0, held: none, getting: none, subscribe }
     return { holds: 'some', segments: image.segments, held: image.held, getting: image.getting, subscribe }
+  }
+
+  /** Others of those that subscribed hear what one of them is getting. */
+  claimed(root: CID, segments: number[], except: Listener): void {
+    for (const listener of this.#waiting.get(root.toString()) ?? []) if (listener !== except) listener([], segments)
   }
 
   /** Also for an image whose fetch begins later: the session that asked early is told then. */

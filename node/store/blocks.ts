@@ -79,6 +79,8 @@ export class LmdbBlockIndex implements ManagedBlockIndex {
 
   add(image: number, offsets: Float64Array, hashes: Uint8Array): Promise<void> {
     return this.#writer.write(offsets.length, (row) => {
+      // What a fetch brings after its image was removed would never be dropped again.
+      if (this.#stateOf(image) === undefined) return
       const key = hashes.subarray(row * HASH_BYTES, row * HASH_BYTES + KEY_BYTES)
       const next = withPlace(this.#db.getBinary(key), image, offsets[row]!)
       if (next !== undefined) this.#db.put(key, next)

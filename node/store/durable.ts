@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, open, rename, unlink } from 'node:fs/promises'
+import { link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Makes what was created, renamed or removed in a directory last over a crash of the machine. */
@@ -21,20 +21,20 @@ export async function writeWhole(path: string, bytes: Uint8Array, mode: number, 
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`
   const handle = await open(temporary, 'wx', mode)
   try {
-    await handle.writeFile(bytes)
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-  if (replace) await rename(temporary, path)
-  else {
     try {
-      await link(temporary, path)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      await handle.writeFile(bytes)
+      await handle.sync()
     } finally {
-      await unlink(temporary)
+      await handle.close()
     }
+    if (replace) await rename(temporary, path)
+    else await link(temporary, path).catch(unlessThere)
+  } finally {
+    await rm(temporary, { force: true })
   }
   await syncDirectory(dirname(path))
+}
+
+function unlessThere(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error
 }

@@ -3,7 +3,7 @@ import * as z from 'zod'
 import { HotblockError } from '../../protocols/errors.ts'
 import { IMAGE_FORMATS, type TableHead } from '../../protocols/table/table.ts'
 import { IMAGE_NUMBER_MAX } from './place.ts'
-import type { BinaryDatabase } from './writer.ts'
+import { type BinaryDatabase, indexFailure } from './writer.ts'
 
 const rowSchema = z.object({
   root: z.string(),
@@ -73,11 +73,19 @@ export class ImageRows {
     this.#last = number
     const rest = { state: 'partial', pinned: false, usedAt, names: [] } as const
     const row: ImageRow = { number, cid, root: cid.toString(), format, imageBytes, zeroBytes, ...rest, names: [] }
-    await Promise.all([this.#db.put(keyOf(COUNTER), keyOf(number)), this.#store(row)])
+    const counted = this.#db.put(keyOf(COUNTER), keyOf(number)).then(
+      () => {},
+      (error: unknown) => Promise.reject(indexFailure(error)),
+    )
+    await Promise.all([counted, this.#store(row)])
     return row
   }
 
-  /** Changes a row: in memory at once, in the index when the promise resolves. */
+  /**
+   * Changes a row: in memory at once, in the index when the promise resolves; where that fails, in neither.
+   *
+   * @throws NO_SPACE; a row that was to become `removing` is that in memory even so
+   */
   async update(
     number: number,
     change: Partial<Pick<ImageRow, 'state' | 'pinned' | 'usedAt' | 'names'>>,
@@ -89,15 +97,37 @@ export class ImageRows {
   async delete(number: number): Promise<void> {
     const row = this.#byNumber.get(number)
     if (row === undefined) return
-    this.#byNumber.delete(number)
-    this.#byRoot.delete(row.root)
-    await this.#db.remove(keyOf(number))
+    // The index first: where it fails, the row stays `removing`, and the image cannot get a second one beside it.
+    try {
+      await this.#db.remove(keyOf(number))
+    } catch (error) {
+      throw indexFailure(error)
+    }
+    this.#forget(row)
   }
 
   async #store(row: ImageRow): Promise<void> {
     this.#remember(row)
     const { number, cid, ...stored } = row
-    await this.#db.put(keyOf(number), Buffer.from(JSON.stringify(stored)))
+    try {
+      await this.#db.put(keyOf(number), Buffer.from(JSON.stringify(stored)))
+    } catch (error) {
+      // An image whose removal was begun stays out of sight: its bytes may go even so.
+      if (row.state !== 'removing') this.#reread(row)
+      throw indexFailure(error)
+    }
+  }
+
+  /** What could not be written has not happened. */
+  #reread(row: ImageRow): void {
+    const value = this.#db.getBinary(keyOf(row.number))
+    if (value === undefined) this.#forget(row)
+    else this.#remember(parse(row.number, value))
+  }
+
+  #forget(row: ImageRow): void {
+    this.#byNumber.delete(row.number)
+    this.#byRoot.delete(row.root)
   }
 
   #remember(row: ImageRow): void {

@@ -1,23 +1,23 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, open, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { chmod, open, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Datastore } from 'interface-datastore'
 import type { CID } from 'multiformats/cid'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Table, TableHead } from '../../protocols/table/table.ts'
-import { chooseEvictions, type EvictionBounds, type EvictionCandidate, evictionOrder } from '../decisions/evict.ts'
 import type { LmdbBlockIndex } from './blocks.ts'
 import { syncDirectory } from './durable.ts'
 import type { ImageRow, ImageRows } from './images.ts'
 import { IMPORT_NAME, PART_SUFFIX } from './recovery.ts'
+import { type Need, Room } from './room.ts'
 import type { Rows } from './rows.ts'
 import { Serial } from './serial.ts'
 import { diskBytes, type Reservations } from './space.ts'
 import type { BlockIndex, Store, StoredImage, Usage } from './store.ts'
 import type { Tables } from './tables.ts'
 
-const MODE_COMPLETE = 0o444
-const MODE_PARTIAL = 0o644
+export const MODE_COMPLETE = 0o444
+export const MODE_PARTIAL = 0o644
 /** A use is noted on disk when it is so much later than the one noted before. */
 const TOUCH_MS = 60_000
 
@@ -46,9 +46,8 @@ export class LocalStore implements Store {
   readonly datastore: Datastore
   readonly #parts: LocalStoreParts
   readonly #directory: string
+  readonly #room: Room
   readonly #serial = new Serial()
-  /** Files that are being imported at this moment. */
-  readonly #importing = new Set<string>()
   #closing: Promise<void> | undefined
 
   constructor(parts: LocalStoreParts) {
@@ -56,6 +55,12 @@ export class LocalStore implements Store {
     this.datastore = parts.datastore
     this.#parts = parts
     this.#directory = join(parts.home, 'images')
+    this.#room = new Room({
+      ...parts,
+      rows: () => this.#rows(),
+      pathOf: (row) => this.#pathOf(row),
+      directory: this.#directory,
+    })
   }
 
   get blocks(): BlockIndex {
@@ -88,49 +93,60 @@ export class LocalStore implements Store {
 
   begin(head: TableHead, bytesNeeded: number): Promise<StoredImage> {
     return this.#change(async () => {
-      const before = this.#parts.images.get(head.root)
+      const { images, reservations, tables, step } = this.#parts
+      const before = await this.#before(head.root)
       if (before?.state === 'complete') return this.#stored(before)
-      const present = before === undefined ? 0 : await diskBytes(this.#pathOf(before))
-      await this.#makeRoom(Math.max(0, bytesNeeded - present), before?.number)
-      const row = before ?? (await this.#parts.images.create(head, this.#parts.now()))
-      this.#parts.reservations.reserve(row.number, bytesNeeded)
+      tables.claim(head.root)
+      // What is there, or was promised before, need not be found again.
+      const had = before && Math.max(await diskBytes(this.#pathOf(before)), reservations.promised(before.number))
+      await this.#makeRoom({ bytes: Math.max(0, bytesNeeded - (had ?? 0)), except: before?.number })
+      const row = before ?? (await images.create(head, this.#parts.now()))
       try {
         const path = this.#pathOf(row)
         const handle = await open(path, 'a', MODE_PARTIAL)
         await handle.close()
         if ((await stat(path)).size !== head.imageBytes) await truncate(path, head.imageBytes)
       } catch (error) {
-        this.#parts.reservations.release(row.number)
+        if (before === undefined) await this.removeNow(row.root)
         throw error
       }
-      this.#parts.step('begun')
+      reservations.reserve(row.number, bytesNeeded)
+      step('begun')
       return this.#stored(row)
     })
   }
 
   temporaryPath(bytesNeeded: number): Promise<string> {
     return this.#change(async () => {
-      await this.#makeRoom(bytesNeeded)
-      const name = `import-${randomBytes(8).toString('hex')}.tmp`
-      this.#importing.add(name)
-      return join(this.#directory, name)
+      await this.#makeRoom({ bytes: bytesNeeded })
+      const path = join(this.#directory, `import-${randomBytes(8).toString('hex')}.tmp`)
+      await writeFile(path, '', { flag: 'wx', mode: MODE_PARTIAL })
+      this.#parts.reservations.reserveImport(path, bytesNeeded)
+      return path
     })
   }
 
   adopt(table: Table, temporaryPath: string): Promise<StoredImage> {
     return this.#change(async () => {
-      const before = this.#parts.images.get(table.root)
+      const { images, reservations, tables, step } = this.#parts
+      const before = await this.#before(table.root)
       if (before?.state === 'complete') {
         await rm(temporaryPath, { force: true })
+        reservations.releaseImport(temporaryPath)
         return this.#stored(before)
       }
-      // The bytes lie on the disk already: only the quota may still ask for others to go.
-      await this.#makeRoom(0, before?.number, await diskBytes(temporaryPath))
-      const row = before ?? (await this.#parts.images.create(table, this.#parts.now()))
-      this.#parts.reservations.reserve(row.number, 0)
-      await rename(temporaryPath, this.#pathOf(row))
-      this.#importing.delete(basename(temporaryPath))
-      this.#parts.step('adopted')
+      tables.claim(table.root)
+      await this.#makeRoomForImported(temporaryPath, before)
+      const row = before ?? (await images.create(table, this.#parts.now()))
+      try {
+        await rename(temporaryPath, this.#pathOf(row))
+      } catch (error) {
+        if (before === undefined) await this.removeNow(row.root)
+        throw error
+      }
+      reservations.releaseImport(temporaryPath)
+      reservations.reserve(row.number, 0)
+      step('adopted')
       return this.#stored(row)
     })
   }
@@ -139,11 +155,17 @@ export class LocalStore implements Store {
     return this.#change(async () => {
       const row = this.#known(root)
       if (row.state === 'partial') return this.#stored(row)
-      const path = this.#pathOf(row)
-      await this.#parts.images.update(row.number, { state: 'partial' })
+      const final = this.#pathOf(row)
+      await chmod(final, MODE_PARTIAL)
+      await rename(final, final + PART_SUFFIX)
       this.#parts.step('reopened')
-      await chmod(path, MODE_PARTIAL)
-      await rename(path, path + PART_SUFFIX)
+      try {
+        await this.#parts.images.update(row.number, { state: 'partial' })
+      } catch (error) {
+        await rename(final + PART_SUFFIX, final)
+        await chmod(final, MODE_COMPLETE)
+        throw error
+      }
       return this.#stored(this.#known(root))
     })
   }
@@ -155,24 +177,33 @@ export class LocalStore implements Store {
 
   complete(root: CID): Promise<StoredImage> {
     return this.#change(async () => {
+      const { blocks, images, now, reservations, step } = this.#parts
       const row = this.#known(root)
       if (row.state === 'complete') return this.#stored(row)
       const part = this.#pathOf(row)
+      const final = part.slice(0, -PART_SUFFIX.length)
       const handle = await open(part, 'r+')
       try {
         await handle.sync()
-        await handle.chmod(MODE_COMPLETE)
       } finally {
         await handle.close()
       }
-      this.#parts.step('synced')
-      await this.#parts.blocks.flush()
-      this.#parts.step('flushed')
-      await rename(part, part.slice(0, -PART_SUFFIX.length))
+      step('synced')
+      await blocks.flush()
+      step('flushed')
+      await rename(part, final)
+      // Only now: a partial image that cannot be written could not be gone on with after a crash.
+      await chmod(final, MODE_COMPLETE)
       await syncDirectory(this.#directory)
-      this.#parts.step('renamed')
-      await this.#parts.images.update(row.number, { state: 'complete', usedAt: this.#parts.now() })
-      this.#parts.reservations.release(row.number)
+      step('renamed')
+      try {
+        await images.update(row.number, { state: 'complete', usedAt: now() })
+      } catch (error) {
+        await chmod(final, MODE_PARTIAL)
+        await rename(final, part)
+        throw error
+      }
+      reservations.release(row.number)
       return this.#stored(this.#known(root))
     })
   }
@@ -198,21 +229,20 @@ export class LocalStore implements Store {
   }
 
   async room(bytesNeeded: number): Promise<{ fits: boolean; evict: CID[] }> {
-    const { candidates, bounds } = await this.#survey()
-    const { fits, evict } = chooseEvictions(candidates, bytesNeeded, bounds)
+    const { fits, evict } = await this.#room.ask(bytesNeeded)
     return { fits, evict: evict.flatMap((root) => this.#parts.images.get(root)?.cid ?? []) }
   }
 
   gc(): Promise<number> {
     return this.#change(async () => {
-      const { candidates, bounds } = await this.#survey()
-      const { fits, evict } = chooseEvictions(candidates, 0, bounds)
-      const doomed = fits ? evict : evictionOrder(candidates).map(({ root }) => root)
+      const doomed = await this.#room.excess()
       let freed = 0
+      // Removals that the disk or a failure has stopped.
+      for (const { root, state } of this.#parts.images.all()) if (state === 'removing') doomed.push(root)
       for (const root of doomed) freed += await this.removeNow(root)
       for (const name of await readdir(this.#directory)) {
-        if (!IMPORT_NAME.test(name) || this.#importing.has(name)) continue
         const path = join(this.#directory, name)
+        if (!IMPORT_NAME.test(name) || this.#parts.reservations.isImporting(path)) continue
         freed += await diskBytes(path)
         await rm(path, { force: true })
       }
@@ -251,7 +281,10 @@ export class LocalStore implements Store {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#serial.idle().then(() => this.#parts.close())
+    this.#closing ??= this.#serial
+      .idle()
+      .then(() => this.#parts.blocks.flush())
+      .finally(() => this.#parts.close())
     return this.#closing
   }
 
@@ -261,16 +294,20 @@ export class LocalStore implements Store {
     const row = images.get(root)
     if (row === undefined)
       throw new HotblockError('NOT_FOUND', `image ${root} is not on this node`, { root: root.toString() })
-    const path = this.#pathOf(row)
-    const bytes = await diskBytes(path)
-    await images.update(row.number, { state: 'removing' })
+    const final = join(this.#directory, row.root)
+    const bytes = (await diskBytes(final)) + (await diskBytes(final + PART_SUFFIX))
+    await images.update(row.number, { state: 'removing' }).catch(unlessFull)
     reservations.release(row.number)
     step('removing')
-    const final = join(this.#directory, row.root)
-    await rm(final, { force: true })
-    await rm(final + PART_SUFFIX, { force: true })
+    await unlinkFile(final)
+    await unlinkFile(final + PART_SUFFIX)
     step('unlinked')
-    await blocks.dropImage(row.number, tables.hashes(row.cid))
+    try {
+      await blocks.dropImage(row.number, tables.hashes(row.cid))
+    } catch (error) {
+      if (!(error instanceof HotblockError) || error.code !== 'BAD_TABLE') throw error
+      await blocks.dropImage(row.number)
+    }
     step('dropped')
     await tables.removeImage(
       row.cid,
@@ -292,34 +329,30 @@ export class LocalStore implements Store {
     })
   }
 
-  /**
-   * Evicts until `bytes` more fit, or throws NO_SPACE and leaves everything.
-   * @param except number of an image that stays
-   * @param uncountedBytes what lies on the disk already, but in none of the images
-   */
-  async #makeRoom(bytes: number, except?: number, uncountedBytes = 0): Promise<void> {
-    const { candidates, bounds } = await this.#survey(except)
-    const quotaBytes = bounds.quotaBytes === undefined ? undefined : bounds.quotaBytes - uncountedBytes
-    const { fits, evict } = chooseEvictions(candidates, bytes, { ...bounds, quotaBytes })
-    if (!fits) {
-      const { freeBytes, floorBytes } = bounds
-      const quota = this.#parts.quotaBytes === undefined ? 'no quota' : `a quota of ${this.#parts.quotaBytes}`
-      const message = `${bytes + uncountedBytes} bytes do not fit: ${Math.max(0, freeBytes)} are free, ${floorBytes} of them to be left free, with ${quota}`
-      throw new HotblockError('NO_SPACE', message, { neededBytes: bytes + uncountedBytes, freeBytes, floorBytes })
+  /** For a file that lies on the disk already: only the quota may still ask for others to go. */
+  async #makeRoomForImported(path: string, before: ImageRow | undefined): Promise<void> {
+    const { reservations } = this.#parts
+    const bytes = await diskBytes(path)
+    // It takes the place of what is there of the image.
+    const replaced = before === undefined ? 0 : await diskBytes(this.#pathOf(before))
+    reservations.releaseImport(path)
+    try {
+      await this.#makeRoom({ bytes: 0, except: before?.number, uncountedBytes: bytes - replaced })
+    } catch (error) {
+      reservations.reserveImport(path, bytes)
+      throw error
     }
-    for (const root of evict) await this.removeNow(root)
   }
 
-  async #survey(except?: number): Promise<{ candidates: EvictionCandidate[]; bounds: EvictionBounds }> {
-    const { reservations, quotaBytes, floorBytes } = this.#parts
-    const images = this.#rows().map((row) => ({ ...row, path: this.#pathOf(row) }))
-    const { holdings, freeBytes } = await reservations.survey(images, this.#directory)
-    const candidates = holdings.map(({ image, diskBytes: bytes, outstandingBytes }): EvictionCandidate => {
-      const { root, pinned, names, usedAt, number } = image
-      const fetching = outstandingBytes !== undefined || number === except
-      return { root, bytes: bytes + (outstandingBytes ?? 0), pinned, fetching, named: names.length > 0, usedAt }
-    })
-    return { candidates, bounds: { quotaBytes, freeBytes, floorBytes } }
+  /** The row of an image that may be begun; a removal of it that was stopped half-way is finished first. */
+  async #before(root: CID): Promise<ImageRow | undefined> {
+    if (this.#parts.images.get(root)?.state === 'removing') await this.removeNow(root)
+    return this.#parts.images.get(root)
+  }
+
+  /** Evicts what has to go, or throws NO_SPACE and leaves everything. */
+  async #makeRoom(need: Need): Promise<void> {
+    for (const root of await this.#room.evictFor(need)) await this.removeNow(root)
   }
 
   #rows(): ImageRow[] {
@@ -345,4 +378,16 @@ export class LocalStore implements Store {
   #pathOf(row: ImageRow): string {
     return join(this.#directory, row.state === 'complete' ? row.root : row.root + PART_SUFFIX)
   }
+}
+
+/** On a full disk the bytes go first, without a note: an image whose bytes are gone is removed at the next start. */
+function unlessFull(error: unknown): void {
+  if (!(error instanceof HotblockError) || error.code !== 'NO_SPACE') throw error
+}
+
+/** A directory of that name is not ours, and stays. */
+async function unlinkFile(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_FS_EISDIR') throw error
+  })
 }

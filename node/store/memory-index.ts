@@ -43,6 +43,7 @@ export class MemoryBlockIndex implements ManagedBlockIndex {
   }
 
   async add(image: number, offsets: Float64Array, hashes: Uint8Array): Promise<void> {
+    if (this.#stateOf(image) === undefined) return
     pieces(hashes, HASH_BYTES).forEach((hash, row) => {
       const key = keyOf(hash)
       const before = this.#values.get(key)

@@ -1,4 +1,4 @@
-import { chmod, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
+import { chmod, lstat, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open } from 'lmdb'
 import { type Log, silentLog } from '../../protocols/ports.ts'
@@ -6,13 +6,14 @@ import { BLOCKS_DATABASE, LmdbBlockIndex } from './blocks.ts'
 import { RowDatastore } from './datastore.ts'
 import { checkHome, furnishHome, homeFailure } from './home.ts'
 import { IMAGES_DATABASE, ImageRows } from './images.ts'
-import { LocalStore, type LocalStoreParts } from './local-store.ts'
+import { LocalStore, type LocalStoreParts, MODE_COMPLETE, MODE_PARTIAL } from './local-store.ts'
 import { lockHome } from './lock.ts'
 import { PART_SUFFIX, planRecovery, type RecoveryAction } from './recovery.ts'
 import { Rows } from './rows.ts'
 import { diskSpace, Reservations, type Space } from './space.ts'
 import type { Store } from './store.ts'
 import { TABLES_DATABASE, Tables } from './tables.ts'
+import { indexFailure } from './writer.ts'
 
 /** Free bytes that are left on the disk unless told otherwise. */
 export const FLOOR_BYTES_DEFAULT = 1024 * 1024 * 1024
@@ -77,7 +78,8 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
       return store
     } catch (error) {
       await index.close()
-      throw error
+      const failure = indexFailure(error)
+      throw failure.code === 'NO_SPACE' ? failure : error
     }
   } catch (error) {
     lock.release()
@@ -90,7 +92,9 @@ async function recover({ home, images }: LocalStoreParts, store: LocalStore, log
   const names = await readdir(directory)
   const files = await Promise.all(
     names.map(async (name) => {
-      const stats = await stat(join(directory, name))
+      const path = join(directory, name)
+      // A link that leads nowhere is there too.
+      const stats = await stat(path).catch(() => lstat(path))
       return { name, bytes: stats.size, regular: stats.isFile() }
     }),
   )
@@ -109,6 +113,7 @@ async function carryOut(
 ): Promise<void> {
   switch (action.kind) {
     case 'finish':
+      await chmod(join(directory, action.root), MODE_COMPLETE)
       await images.update(images.get(action.root)!.number, { state: 'complete' })
       return
     case 'demote': {
@@ -117,7 +122,7 @@ async function carryOut(
       const part = final + PART_SUFFIX
       if ((await stat(part).catch(() => undefined)) === undefined) await rename(final, part)
       else await rm(final, { force: true })
-      await chmod(part, 0o644)
+      await chmod(part, MODE_PARTIAL)
       await truncate(part, imageBytes)
       await images.update(number, { state: 'partial' })
       return

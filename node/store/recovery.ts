@@ -40,16 +40,14 @@ export type RecoveryAction =
 export function planRecovery(rows: readonly RecoveryRow[], files: readonly RecoveryFile[]): RecoveryAction[] {
   const own = new Map(files.filter(isOwn).map((file) => [file.name, file]))
   const actions: RecoveryAction[] = []
-  const expected = new Set<string>()
-  for (const row of rows) {
-    const final = own.get(row.root)
-    const part = own.get(row.root + PART_SUFFIX)
-    expected.add(row.root).add(row.root + PART_SUFFIX)
-    actions.push(...planImage(row, final, part))
-  }
+  const expected = new Set(rows.flatMap(({ root }) => [root, root + PART_SUFFIX]))
+  // Strays first: where they have filled the disk, the index cannot take a change before they are gone.
   for (const file of files) {
     if (!isOwn(file)) actions.push({ kind: 'foreign', name: file.name })
     else if (!expected.has(file.name)) actions.push({ kind: 'unlink', name: file.name })
+  }
+  for (const row of rows) {
+    actions.push(...planImage(row, own.get(row.root), own.get(row.root + PART_SUFFIX)))
   }
   return actions
 }

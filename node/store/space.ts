@@ -15,10 +15,14 @@ export const diskSpace: Space = {
 
 /** Bytes that a file takes on disk, holes left out; 0 where there is none. */
 export async function diskBytes(path: string): Promise<number> {
+  return (await diskBytesIfThere(path)) ?? 0
+}
+
+async function diskBytesIfThere(path: string): Promise<number | undefined> {
   try {
     return (await stat(path)).blocks * 512
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
 }
@@ -38,12 +42,22 @@ export interface Holding<I extends Holder> {
   readonly outstandingBytes: number | undefined
 }
 
+export interface Survey<I extends Holder> {
+  readonly holdings: Holding<I>[]
+  /** Bytes that files being imported take, or will take where that is more. */
+  readonly importBytes: number
+  /** Bytes of the disk that are free and promised to nobody. */
+  readonly freeBytes: number
+}
+
 /**
- * What is promised to images that are being written, so that two of them do not count on the same free bytes. A promise
- * is the size that the image will have on disk; it melts as the file grows.
+ * What is promised to images and imports that are being written, so that two of them do not count on the same free bytes.
+ * A promise is the size that the file will have on disk; it melts as the file grows.
  */
 export class Reservations {
   readonly #goals = new Map<number, number>()
+  /** Files that are being imported, by path; who gives one up removes the file, and the promise goes with it. */
+  readonly #imports = new Map<string, number>()
   readonly #space: Space
 
   constructor(space: Space) {
@@ -58,15 +72,26 @@ export class Reservations {
     this.#goals.delete(image)
   }
 
-  has(image: number): boolean {
-    return this.#goals.has(image)
+  /** The size that was promised to an image; 0 where none was. */
+  promised(image: number): number {
+    return this.#goals.get(image) ?? 0
   }
 
-  /** What images take now, and how many bytes of the disk are free and promised to none of them. */
-  async survey<I extends Holder>(
-    images: readonly I[],
-    directory: string,
-  ): Promise<{ holdings: Holding<I>[]; freeBytes: number }> {
+  /** @param path of a file that is there already */
+  reserveImport(path: string, bytes: number): void {
+    this.#imports.set(path, bytes)
+  }
+
+  releaseImport(path: string): void {
+    this.#imports.delete(path)
+  }
+
+  isImporting(path: string): boolean {
+    return this.#imports.has(path)
+  }
+
+  /** What images and imports take now, and what is left of the disk. */
+  async survey<I extends Holder>(images: readonly I[], directory: string): Promise<Survey<I>> {
     const holdings = await Promise.all(
       images.map(async (image) => {
         const bytes = await diskBytes(image.path)
@@ -74,8 +99,18 @@ export class Reservations {
         return { image, diskBytes: bytes, outstandingBytes: goal && Math.max(0, goal - bytes) }
       }),
     )
-    const promised = holdings.reduce((sum, { outstandingBytes }) => sum + (outstandingBytes ?? 0), 0)
-    return { holdings, freeBytes: (await this.#space.freeBytes(directory)) - promised }
+    let promised = holdings.reduce((sum, { outstandingBytes }) => sum + (outstandingBytes ?? 0), 0)
+    let importBytes = 0
+    for (const [path, goal] of [...this.#imports]) {
+      const bytes = await diskBytesIfThere(path)
+      if (bytes === undefined) {
+        this.#imports.delete(path)
+        continue
+      }
+      promised += Math.max(0, goal - bytes)
+      importBytes += Math.max(goal, bytes)
+    }
+    return { holdings, importBytes, freeBytes: (await this.#space.freeBytes(directory)) - promised }
   }
 
   freeBytes(directory: string): Promise<number> {

@@ -98,13 +98,14 @@ export interface Store {
   begin(head: TableHead, bytesNeeded: number): Promise<StoredImage>
   /**
    * Evicts so that a file of `bytesNeeded` can be imported.
-   * @returns a path in images/ for it; what a crash leaves there is removed at the next start
+   * @returns path of an empty file in images/ for it. The bytes are kept for the import until it is adopted or the file
+   *   removed; what a crash leaves there is removed at the next start
    * @throws NO_SPACE; nothing is changed then
    */
   temporaryPath(bytesNeeded: number): Promise<string>
   /**
-   * Takes a file at a temporary path (all its blocks in place) as ROOT.part, under a new image number; the file is removed
-   * if the image is complete already. Its blocks still have to be added to the index, and the image to be completed.
+   * Takes a file at a temporary path (all its blocks in place) as ROOT.part, in place of one that is there; the file is
+   * removed if the image is complete already. Its blocks still have to be added to the index, and the image to be completed.
    */
   adopt(table: Table, temporaryPath: string): Promise<StoredImage>
   /** The fetch or import has stopped short: nothing is kept for the partial image any more, and it may be evicted. */

@@ -4,7 +4,7 @@ import { assembleTable, verifyBlob } from '../../protocols/table/assemble.ts'
 import { decodeRoot } from '../../protocols/table/root.ts'
 import { decodeSegment } from '../../protocols/table/segment.ts'
 import type { Table, TableHead } from '../../protocols/table/table.ts'
-import type { BinaryDatabase } from './writer.ts'
+import { type BinaryDatabase, indexFailure } from './writer.ts'
 
 /** Tables are kept in memory as long as they take no more than this together; the one used last always is. */
 export const TABLE_CACHE_BYTES_MAX = 64 * 1024 * 1024
@@ -26,6 +26,10 @@ export class Tables {
   #cacheBytes = 0
   /** When what nothing may refer to yet came in. */
   readonly #recent = new Map<string, number>()
+  /** When tables were asked for or claimed: a fetch may be about to begin the image. */
+  readonly #claims = new Map<string, { root: CID; at: number }>()
+  /** Bytes that are on their way out. */
+  #removal: Promise<unknown> = Promise.resolve()
 
   /** @param now milliseconds since the epoch */
   constructor(db: BinaryDatabase, now: () => number) {
@@ -39,6 +43,8 @@ export class Tables {
   }
 
   async put(entries: Iterable<{ cid: CID; bytes: Uint8Array }>): Promise<void> {
+    // What is on its way out still seems to be there.
+    await this.#removal
     const now = this.#now()
     for (const [cid, at] of this.#recent) {
       if (at > now - TABLE_GRACE_MS) break
@@ -51,7 +57,19 @@ export class Tables {
       this.#recent.set(key, now)
       if (!this.#db.doesExist(cid.bytes)) writes.push(this.#db.put(cid.bytes, bytes))
     }
-    await Promise.all(writes)
+    try {
+      await Promise.all(writes)
+    } catch (error) {
+      throw indexFailure(error)
+    }
+  }
+
+  /** The segments of this table are needed, though no image of it may be here yet; for as long as recent bytes are. */
+  claim(root: CID): void {
+    const key = root.toString()
+    const now = this.#now()
+    for (const [other, { at }] of this.#claims) if (at <= now - TABLE_GRACE_MS) this.#claims.delete(other)
+    this.#claims.set(key, { root, at: now })
   }
 
   /**
@@ -63,8 +81,14 @@ export class Tables {
     return this.#cache.get(root.toString()) ?? this.#checked(root, (bytes) => decodeRoot(bytes))
   }
 
-  /** The table, if root and all segments are here and sound. */
+  /** The table, if root and all segments are here and sound; they are claimed then. */
   table(root: CID): Table | undefined {
+    const table = this.#table(root)
+    if (table !== undefined) this.claim(root)
+    return table
+  }
+
+  #table(root: CID): Table | undefined {
     const key = root.toString()
     const cached = this.#cache.get(key)
     if (cached !== undefined) {
@@ -88,14 +112,18 @@ export class Tables {
    * The hashes of an image's blocks, one segment after the other, without the whole table in memory.
    *
    * @returns undefined where the root or a segment is not here
+   * @throws BAD_TABLE on the way, at a segment that has come to harm
    */
   hashes(root: CID): Iterable<Uint8Array> | undefined {
     const head = this.head(root)
     if (head === undefined) return undefined
     const distinct = new Map(head.segments.map(({ cid }) => [cid.toString(), cid]))
     for (const cid of distinct.values()) if (!this.#db.doesExist(cid.bytes)) return undefined
-    const one = (cid: CID): Uint8Array =>
-      this.#checked(cid, (bytes) => decodeSegment(bytes).hashes) ?? new Uint8Array(0)
+    const one = (cid: CID): Uint8Array => {
+      const hashes = this.#checked(cid, (bytes) => decodeSegment(bytes).hashes)
+      if (hashes === undefined) throw new HotblockError('BAD_TABLE', `segment ${cid} has come to harm`)
+      return hashes
+    }
     return Iterator.from(distinct.values()).map(one)
   }
 
@@ -103,10 +131,11 @@ export class Tables {
   async removeImage(root: CID, others: readonly CID[]): Promise<void> {
     const head = this.head(root)
     this.#forget(root.toString())
+    this.#claims.delete(root.toString())
     if (head === undefined) return
     const used = this.#referenced(others)
     const doomed = [root, ...head.segments.map(({ cid }) => cid)].filter((cid) => !used.has(cid.toString()))
-    await Promise.all(doomed.map((cid) => this.#db.remove(cid.bytes)))
+    await this.#remove(doomed.map((cid) => cid.bytes))
   }
 
   /** Removes all bytes that belong to none of these images, and did not come in just now. */
@@ -118,13 +147,24 @@ export class Tables {
       const cid = CID.decode(key).toString()
       if (!used.has(cid) && (this.#recent.get(cid) ?? Number.NEGATIVE_INFINITY) <= since) doomed.push(key)
     }
-    await Promise.all(doomed.map((key) => this.#db.remove(key)))
+    await this.#remove(doomed)
   }
 
-  /** CIDs of the roots and of all segments of these images. */
+  #remove(keys: readonly Uint8Array[]): Promise<void> {
+    const removal = Promise.all(keys.map((key) => this.#db.remove(key)))
+    this.#removal = removal.catch(() => {})
+    return removal.then(
+      () => {},
+      (error: unknown) => Promise.reject(indexFailure(error)),
+    )
+  }
+
+  /** CIDs of the roots and of all segments of these images, and of what is claimed. */
   #referenced(images: readonly CID[]): Set<string> {
     const used = new Set<string>()
-    for (const root of images) {
+    const since = this.#now() - TABLE_GRACE_MS
+    const claimed = [...this.#claims.values()].filter(({ at }) => at > since)
+    for (const root of [...images, ...claimed.map(({ root }) => root)]) {
       used.add(root.toString())
       for (const { cid } of this.head(root)?.segments ?? []) used.add(cid.toString())
     }
@@ -139,7 +179,8 @@ export class Tables {
       return decode(bytes)
     } catch (error) {
       if (!(error instanceof HotblockError)) throw error
-      void this.#db.remove(cid.bytes)
+      // Where it fails, the next reader tries again.
+      this.#remove([cid.bytes]).catch(() => {})
       return undefined
     }
   }

@@ -3,6 +3,7 @@ import type { CID } from 'multiformats/cid'
 import { bitFieldBytes } from '../bits.ts'
 import { HotblockError } from '../errors.ts'
 import {
+  CLAIM_SEGMENTS_MAX,
   FRAME_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   OPEN_TIMEOUT_MS,
@@ -120,10 +121,14 @@ export class BlockSession {
     return payload.slice()
   }
 
-  /** Asks for blocks; the answer comes as a frame or busy event with the same number. */
-  get(request: number, hashes: Uint8Array, lengths: Uint32Array): void {
+  /**
+   * Asks for blocks; the answer comes as a frame or busy event with the same number.
+   * @param segments those that the blocks are of, if others who fetch the image shall hear of them
+   */
+  get(request: number, hashes: Uint8Array, lengths: Uint32Array, segments: readonly number[] = []): void {
     this.#gets.set(request, lengths.length)
-    this.#send(encodeMessage({ t: 'get', id: request }, encodeGet(hashes, lengths))).catch(() => {})
+    const claim = segments.length === 0 ? {} : { seg: segments.slice(0, CLAIM_SEGMENTS_MAX) }
+    this.#send(encodeMessage({ t: 'get', id: request, ...claim }, encodeGet(hashes, lengths))).catch(() => {})
   }
 
   cancel(request: number): void {

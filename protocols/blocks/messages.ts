@@ -16,14 +16,15 @@
  *   open   {root}                  first message, once
  *   table  {id, want: [CID…]}      root or segments, by CID
  *   probe  {id}                    payload: 8-byte prefixes of block hashes: which of them do you have?
- *   get    {id}                    payload: per block its hash (32 bytes) and length (4 bytes): send these blocks
+ *   get    {id, seg?}              payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
+ *                                  segments that they are of, for the server to tell its other sessions about this root
  *   cancel {id}                    the get need not be answered any more
  *   peers  {peers}                 other peers of this root that the client knows
  *
  * Server to client
  *   state  {holds, total}          answer to open. holds: all, some or none of the image. payload if some: bit fields over
  *                                  the image's `total` segments, first those held whole, then those being fetched
- *   have   {held, getting}         lists of segment numbers, as they change
+ *   have   {held, getting}         lists of segment numbers, as they change: held by the server; got by it or by others
  *   table  {id, sizes}             payload: the parts one after the other; size −1: not here
  *   probe  {id}                    payload: bit field over the prefixes
  *   frame  {id, enc, miss?}        payload: the blocks one after the other, zstd-compressed if enc is 1; miss: bit field of
@@ -38,6 +39,7 @@ import { HotblockError } from '../errors.ts'
 import { SEGMENTS_MAX } from '../table/constants.ts'
 import {
   ADDRESS_CHARS_MAX,
+  CLAIM_SEGMENTS_MAX,
   GET_BLOCKS_MAX,
   HAVE_SEGMENTS_MAX,
   MESSAGE_BYTES_MAX,
@@ -59,6 +61,7 @@ const segments = z
       .max(SEGMENTS_MAX - 1),
   )
   .max(HAVE_SEGMENTS_MAX)
+const claims = segments.max(CLAIM_SEGMENTS_MAX)
 const bits = z.custom<Uint8Array>((value) => value instanceof Uint8Array)
 const ascii = z.string().regex(/^[\x21-\x7e]+$/)
 const peerId = ascii.max(PEER_ID_CHARS_MAX)
@@ -70,7 +73,7 @@ const peers = z
 const openHeader = z.strictObject({ t: z.literal('open'), root: cid })
 const tableRequest = z.strictObject({ t: z.literal('table'), id, want: z.array(cid).min(1).max(TABLE_PARTS_MAX) })
 const probeHeader = z.strictObject({ t: z.literal('probe'), id })
-const getHeader = z.strictObject({ t: z.literal('get'), id })
+const getHeader = z.strictObject({ t: z.literal('get'), id, seg: claims.optional() })
 const cancelHeader = z.strictObject({ t: z.literal('cancel'), id })
 const peersHeader = z.strictObject({ t: z.literal('peers'), peers })
 

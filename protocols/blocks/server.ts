@@ -51,6 +51,8 @@ export interface BlockSource {
   openSession(peer: string): ServeSession | undefined
   /** A session about the image began: other peers of it, and a way to learn of later ones. */
   joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void
+  /** A client said which segments it is getting: the others are told, but not whoever subscribed with `except`. */
+  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void
   /** Peers of the image that the client knows. */
   heardOf(root: CID, peers: PeerHint[]): void
 }
@@ -94,6 +96,7 @@ class Conversation {
   readonly #source: BlockSource
   readonly #session: ServeSession
   readonly #ends: (() => void)[] = []
+  readonly #changed = (held: number[], getting: number[]): void => this.#have(held, getting)
   readonly #held = new Set<number>()
   readonly #getting = new Set<number>()
   #haveTimer: NodeJS.Timeout | undefined
@@ -122,6 +125,7 @@ class Conversation {
       case 'get': {
         if (++this.#requests > SESSION_REQUESTS_MAX) throw badMessage('more requests than may wait')
         const { hashes, lengths } = decodeGet(payload, FRAME_BYTES_MAX)
+        if (header.seg !== undefined) this.#source.claimed(this.#root!, header.seg, this.#changed)
         this.#frame(header.id, hashes, lengths).catch((error) => this.#stream.abort(error))
         return
       }
@@ -144,7 +148,7 @@ class Conversation {
     const payload = holdings.holds === 'some' ? Buffer.concat([holdings.held, holdings.getting]) : undefined
     const sent = this.#send(encodeMessage({ t: 'state', holds: holdings.holds, total: holdings.segments }, payload))
     // At once, so that nothing of what comes to be held while the answer is on its way goes untold.
-    this.#ends.push(holdings.subscribe((held, getting) => this.#have(held, getting)))
+    this.#ends.push(holdings.subscribe(this.#changed))
     const tell = (peers: PeerHint[]): void => this.#later(encodeMessage({ t: 'peers', peers: tellablePeers(peers) }))
     this.#ends.push(this.#source.joined(root, this.#peer, tell))
     await sent

@@ -46,6 +46,7 @@ function checkReports(reports: readonly FetchReport[], builder: string, name: st
     fromBuilder += peers.find(({ peer }) => peer === builder)?.bytes ?? 0
   }
   const once = Math.min(...reports.map(({ wireBytes }) => wireBytes))
+  console.log(`${name}: the builder sent ${(fromBuilder / once).toFixed(2)} copies`)
   assert.ok(fromBuilder <= 2 * once, `${name}: the builder sent more than two copies: ${text}`)
 }
 

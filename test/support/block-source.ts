@@ -84,6 +84,10 @@ export class MemorySource implements BlockSource {
     return () => this.tells.delete(tell)
   }
 
+  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void {
+    this.holdingsOf.claimed(root, segments, except)
+  }
+
   heardOf(root: CID, peers: PeerHint[]): void {
     this.heard.push({ root: root.toString(), peers })
   }

@@ -71,6 +71,7 @@ export function choosePeerOrder(peers: Iterable<PeerState>, random: Random): Pee
  * The segment to ask a peer for: the one that it was asked for last, so that segments become whole and others can have
  * them from here; then, of a random sample of those with wanted blocks, the one that the fewest others hold.
  * @param spare the peer is a builder to be spared: only what nobody else holds or is getting
+ * @param isOwn only segments that are this node's own share, as far as a sample finds them
  */
 export function chooseSegment(
   demand: Demand,
@@ -79,6 +80,7 @@ export function chooseSegment(
   spare: boolean,
   now: number,
   random: Random,
+  isOwn?: (segment: number) => boolean,
 ): number | undefined {
   const count = demand.openCount
   const last = peer.segment
@@ -90,8 +92,11 @@ export function chooseSegment(
   const consider = (segment: number): void => {
     if (!peer.mayHaveSegment(segment)) return
     const claimed = now - scarcity.claimedAt[segment]! < CLAIM_MS
-    if (spare && (scarcity.holders[segment]! > 0 || claimed)) return
-    const score = scarcity.holders[segment]! + (claimed && peer.role === 'builder' ? 1 : 0)
+    // What another worker is getting from the builder is not asked of it again: it will come from that worker.
+    if (peer.role === 'builder' && claimed) return
+    if (spare && scarcity.holders[segment]! > 0) return
+    if (isOwn !== undefined && !isOwn(segment)) return
+    const score = scarcity.holders[segment]!
     if (score >= bestScore || !hasSome(demand, peer, scarcity, segment, spare)) return
     best = segment
     bestScore = score
@@ -102,7 +107,7 @@ export function chooseSegment(
     return best
   }
   for (let i = 0; i < SAMPLE_SEGMENTS; i++) consider(demand.openSegment(Math.floor(random() * count)))
-  if (best !== undefined) return best
+  if (best !== undefined || isOwn !== undefined) return best
   // A peer that holds little of the image is easily missed by a sample: look further before letting it be idle.
   const start = Math.floor(random() * count)
   for (let i = 0; i < Math.min(count, SCAN_SEGMENTS_MAX) && best === undefined; i++) {

@@ -7,7 +7,8 @@
  * Rules
  *  1. Rarest first: of a random sample of the segments that a peer holds, the one that the fewest others hold.
  *  2. The builder is spared: while other peers deliver, and not much slower than it would, it is asked only for what none
- *     of them holds or is getting. So the workers' requests to it differ, and it sends each block about once.
+ *     of them holds or is getting, first for this node's own share of that. So the workers' requests to it differ, and it
+ *     sends each block about once.
  *  3. As much is under way from a peer as it delivers in half a second, and no more than a bound in all.
  *  4. A silent peer's blocks are asked from others within a second; at the end so are those of slow peers.
  *  5. A peer that sends a wrong block is dropped, and everything it owes is wanted again.
@@ -32,6 +33,7 @@ import {
 } from './limits.ts'
 import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
+import { Shares } from './shares.ts'
 
 export type DropReason = 'silent' | 'wrong-block'
 
@@ -46,6 +48,8 @@ export type FetchAction =
 
 export interface FetchInit {
   readonly items: Items
+  /** This node's own name, among those of the peers. */
+  readonly self?: string
   readonly random: Random
   readonly rateDownBytes?: number | undefined
   /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
@@ -62,6 +66,7 @@ export class FetchMachine {
   readonly #peers = new Map<string, PeerState>()
   readonly #random: Random
   readonly #scarcity: Scarcity
+  readonly #shares: Shares
   readonly #bucket: Bucket
   #builderFromMs: number
   #inFlightBytes = 0
@@ -77,6 +82,7 @@ export class FetchMachine {
 
   constructor(init: FetchInit) {
     this.demand = new Demand(init.items)
+    this.#shares = new Shares(init.self ?? '')
     this.#random = init.random
     this.#bucket = new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
@@ -115,6 +121,7 @@ export class FetchMachine {
     peer.all = holdsAll
     this.#scarcity.count(peer, true)
     this.#peers.set(id, peer)
+    if (role === 'swarm' && !holdsAll) this.#shares.join(id)
     return this.#decide(now)
   }
 
@@ -245,6 +252,7 @@ export class FetchMachine {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
     this.#peers.delete(id)
+    this.#shares.leave(id)
     for (const request of peer.requests.values()) this.#release(request)
     this.#scarcity.count(peer, false)
   }
@@ -299,21 +307,25 @@ export class FetchMachine {
   /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
   #choose(peer: PeerState, now: number): number[] {
     if (peer.role !== 'builder') return this.#take(peer, false, now)
+    const own = this.#take(peer, true, now, (segment) => this.#shares.isOwn(segment))
+    if (own.length > 0) return own
     const rare = this.#take(peer, true, now)
     return rare.length > 0 || this.#spares(peer, now) ? rare : this.#take(peer, false, now)
   }
 
-  #take(peer: PeerState, spare: boolean, now: number): number[] {
-    const segment = chooseSegment(this.demand, peer, this.#scarcity, spare, now, this.#random)
+  #take(peer: PeerState, spare: boolean, now: number, isOwn?: (segment: number) => boolean): number[] {
+    const segment = chooseSegment(this.demand, peer, this.#scarcity, spare, now, this.#random, isOwn)
     if (segment === undefined) {
-      if (!spare) peer.nothingAt = peer.changes + this.demand.wants
+      // What the builder is not asked for now, because others are getting it, may be asked for later.
+      if (peer.role !== 'builder') peer.nothingAt = peer.changes + this.demand.wants
       return []
     }
     peer.segment = segment
     const { segments } = this.demand.items
     const { hookHolders, holders } = this.#scarcity
     const takes = (item: number) => peer.hasItem(item, segments[item]!) && !(spare && hookHolders[item]! > 0)
-    const enters = (next: number) => peer.mayHaveSegment(next) && !(spare && holders[next]! > 0)
+    const enters = (next: number) =>
+      peer.mayHaveSegment(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
     return this.demand.take(segment, takes, enters)
   }
 

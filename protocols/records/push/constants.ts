@@ -19,3 +19,5 @@ export const STREAMS_OUT_MAX = 4
 export const STREAM_TIMEOUT_MS = 10_000
 /** A push that failed is tried once more after this while, if the peer is still connected. */
 export const RETRY_MS = 1_000
+/** A record that is not taken (untrusted, stale) is logged once in so long for each peer. */
+export const REFUSAL_LOG_MS = 60_000

@@ -14,7 +14,7 @@
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { messageStreamToDuplex } from '@libp2p/utils'
 import { pipe } from 'it-pipe'
-import { asHotblockError, HotblockError } from '../../errors.ts'
+import { asHotblockError, type FailureCode, HotblockError } from '../../errors.ts'
 import { type Log, silentLog } from '../../ports.ts'
 import type { HeldRecord, RecordBook } from '../book.ts'
 import { peekRecord } from '../record.ts'
@@ -25,6 +25,7 @@ import {
   RECORDS_EXCHANGE_MAX,
   RECORDS_PER_SECOND_MAX,
   RECORDS_PER_STREAM_MAX,
+  REFUSAL_LOG_MS,
   RETRY_MS,
   STREAM_TIMEOUT_MS,
   STREAMS_IN_MAX,
@@ -51,6 +52,8 @@ interface Receiver {
 interface Budget {
   tokens: number
   refilledAt: number
+  /** When the log last said that a record of this peer was not taken, by why. */
+  saidAt: Partial<Record<FailureCode, number>>
 }
 
 export class RecordPush {
@@ -203,11 +206,21 @@ export class RecordPush {
       await this.#book.accept(bytes, peer)
     } catch (error) {
       const failure = asHotblockError(error)
-      if (failure.code === 'UNTRUSTED') return
+      if (failure.code === 'UNTRUSTED') return this.#say(peer, failure)
       if (failure.code === 'BAD_NAME') throw new HotblockError('BAD_RECORD', failure.message, failure.data, failure)
       if (failure.code !== 'STALE_RECORD') throw failure
+      this.#say(peer, failure)
       this.#correct(peer, bytes)
     }
+  }
+
+  /** Logs why a record was not taken, where that is no offence; not for each one, or peers would fill the log. */
+  #say(peer: string, { code, message }: HotblockError): void {
+    const now = performance.now()
+    const saidAt = this.#budgets.get(peer)?.saidAt
+    if (saidAt === undefined || now - (saidAt[code] ?? Number.NEGATIVE_INFINITY) < REFUSAL_LOG_MS) return
+    saidAt[code] = now
+    this.#log.info({ peer, code, reason: message }, 'a record was not taken')
   }
 
   /** A peer that sent an older record gets the newer one. Two records of one sequence are left alone: neither wins. */
@@ -223,12 +236,13 @@ export class RecordPush {
 
   #charge(peer: string): void {
     const now = performance.now()
-    const { tokens, refilledAt } = this.#budgets.get(peer) ?? { tokens: RECORDS_BURST_MAX, refilledAt: now }
+    const budget = this.#budgets.get(peer) ?? { tokens: RECORDS_BURST_MAX, refilledAt: now, saidAt: {} }
+    const { tokens, refilledAt, saidAt } = budget
     const earned = ((now - refilledAt) / 1000) * RECORDS_PER_SECOND_MAX
     const left = Math.min(RECORDS_BURST_MAX, tokens + earned) - 1
     // Taken out and put in again: the peer that sent nothing for longest is forgotten first.
     this.#budgets.delete(peer)
-    this.#budgets.set(peer, { tokens: left, refilledAt: now })
+    this.#budgets.set(peer, { tokens: left, refilledAt: now, saidAt })
     if (this.#budgets.size > BUDGETS_MAX) this.#budgets.delete(this.#budgets.keys().next().value!)
     if (left < 0) throw new HotblockError('BAD_MESSAGE', 'a peer floods records')
   }

@@ -34,6 +34,7 @@ function changed(node: MemoryNode, changes: Partial<BlockSource>): BlockSource {
     hasPrefix: (prefixes) => server.hasPrefix(prefixes),
     openSession: (peer) => server.openSession(peer),
     joined: (root, peer, tell) => server.joined(root, peer, tell),
+    claimed: (root, segments, except) => server.claimed(root, segments, except),
     heardOf: (root, peers) => server.heardOf(root, peers),
     ...changes,
   }

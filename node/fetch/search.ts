@@ -1,0 +1,156 @@
+import { hookKeys } from '../../protocols/table/sample.ts'
+import type { Table } from '../../protocols/table/table.ts'
+import { type ColdFetch, stalled } from './cold.ts'
+import { columnsOf } from './items.ts'
+import type { FetchDeps, FetchTarget } from './ports.ts'
+import type { Candidate, OpenPeer, Sessions } from './sessions.ts'
+
+/** How long a fetch waits for its first peer. */
+const FIRST_PEER_MS = 15_000
+const FIRST_PEER_LOOK_MS = 200
+/** Hook hashes of the cold blocks that are looked up, and peers that are then probed. */
+const HOOKS_LOOKED_UP_MAX = 64
+const HOOK_PEERS_MAX = 8
+const PROVIDERS_MAX = 20
+const FIND_TIMEOUT_MS = 3_000
+const DIALLED_MS = 1_000
+const DIALLED_LOOK_MS = 50
+
+/** Finds the peers of one fetch: those of the image, and those that have its blocks in other images. */
+export class PeerSearch {
+  readonly #deps: FetchDeps
+  readonly #target: FetchTarget
+  readonly #sessions: Sessions
+  /** Peers that advertise cold blocks, and the questions which, to those that there is a session with. */
+  readonly #hooked = new Set<string>()
+  readonly #probes = new Map<string, Promise<void>>()
+  #seeking = false
+  #hookPeersSought = false
+  #onOpened: (() => void) | undefined
+
+  constructor(deps: FetchDeps, target: FetchTarget, sessions: Sessions) {
+    this.#deps = deps
+    this.#target = target
+    this.#sessions = sessions
+  }
+
+  /** Begins with the builder and whoever else is known at once. @returns when the first look-up is over */
+  begin(): Promise<void> {
+    this.#sessions.add([{ peer: this.#target.builder, addresses: [], role: 'builder' }])
+    return this.seek()
+  }
+
+  opened(): void {
+    this.#onOpened?.()
+  }
+
+  closed(peer: string): void {
+    this.#probes.delete(peer)
+  }
+
+  /** Looks for peers that hold or fetch the image. */
+  async seek(): Promise<void> {
+    if (this.#seeking) return
+    this.#seeking = true
+    const { root, name, builder } = this.#target
+    try {
+      const known = this.#deps.server.swarms.peers(root)
+      this.#sessions.add(known.map(({ id, addresses }) => ({ peer: id, addresses, role: 'swarm' })))
+      const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
+      const [found] = await this.#deps.mesh.find([root.multihash.digest], PROVIDERS_MAX, signal)
+      const providers = found?.providers ?? []
+      this.#deps.log.debug({ name, providers: providers.length }, 'looked for peers')
+      const roleOf = (peer: string) => (peer === builder ? 'builder' : 'swarm')
+      this.#sessions.add(providers.map(({ peer, addresses }) => ({ peer, addresses, role: roleOf(peer) })))
+    } catch (error) {
+      this.#deps.log.debug({ name, error: (error as Error).message }, 'found no peers')
+    } finally {
+      this.#seeking = false
+    }
+  }
+
+  /**
+   * Looks for peers that hold cold blocks in other images: those that advertise the most of their hook hashes; asks them
+   * which. Once for each fetch.
+   * @param cold rows of the table
+   */
+  async seekHookPeers(table: Table, rows: number[], cold: ColdFetch): Promise<void> {
+    if (this.#hookPeersSought) return
+    this.#hookPeersSought = true
+    try {
+      const { hashes } = columnsOf(table, rows)
+      const keys = hookKeys({ hashes, zero: new Uint8Array(rows.length) }, this.#deps.hookBits)
+      if (keys.length > 0) {
+        // Spread over the whole image: what lies side by side is likely to be in the same places.
+        const step = Math.ceil(keys.length / HOOKS_LOOKED_UP_MAX)
+        const chosen = keys.filter((_, i) => i % step === 0)
+        const found = await this.#deps.mesh.find(chosen, PROVIDERS_MAX, AbortSignal.timeout(FIND_TIMEOUT_MS))
+        const candidates = hookCandidates(found).slice(0, HOOK_PEERS_MAX)
+        for (const { peer } of candidates) this.#hooked.add(peer)
+        this.#sessions.add(candidates)
+        await this.dialled()
+        await Promise.all(this.#sessions.open.map((peer) => this.probe(peer, cold)))
+      }
+    } catch (error) {
+      this.#deps.log.debug({ error: (error as Error).message }, 'found no peers by hook hashes')
+    } finally {
+      cold.settled()
+    }
+  }
+
+  /** Asks a peer that advertises cold blocks which of them it has; also one that fetches the image, and so has part of it. */
+  async probe(peer: OpenPeer, cold: ColdFetch | undefined): Promise<void> {
+    if (cold === undefined || peer.holdings.holds === 'all' || !this.#hooked.has(peer.peer)) return
+    const answered = this.#probes.get(peer.peer) ?? this.#askWhich(peer, cold)
+    this.#probes.set(peer.peer, answered)
+    await answered
+  }
+
+  /** Waits until there is a session with somebody. @throws NO_PEERS */
+  async somePeer(signal: AbortSignal): Promise<void> {
+    const until = this.#deps.clock.now() + FIRST_PEER_MS
+    while (this.#sessions.open.length === 0) {
+      signal.throwIfAborted()
+      if (this.#deps.clock.now() > until) throw stalled(this.#target.name, false)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, FIRST_PEER_LOOK_MS)
+        this.#onOpened = () => {
+          clearTimeout(timer)
+          resolve()
+        }
+      })
+      this.#onOpened = undefined
+      this.#sessions.fill()
+      if (this.#sessions.open.length === 0 && this.#sessions.dialing === 0) void this.seek()
+    }
+  }
+
+  /** Waits until no dial is under way, shortly. */
+  async dialled(): Promise<void> {
+    for (let waited = 0; waited < DIALLED_MS && this.#sessions.dialing > 0; waited += DIALLED_LOOK_MS) {
+      await new Promise((resolve) => setTimeout(resolve, DIALLED_LOOK_MS))
+    }
+  }
+
+  async #askWhich(peer: OpenPeer, cold: ColdFetch): Promise<void> {
+    try {
+      const blocks = await cold.probe(peer)
+      this.#deps.log.debug({ peer: peer.peer, blocks }, 'the peer holds blocks of the image in another one')
+    } catch (error) {
+      this.#deps.log.debug({ peer: peer.peer, error: (error as Error).message }, 'the peer did not answer a probe')
+    }
+  }
+}
+
+/** Peers by how many of the hook hashes they advertise, the most first. */
+function hookCandidates(found: { providers: { peer: string; addresses: string[] }[] }[]): Candidate[] {
+  const peers = new Map<string, { candidate: Candidate; hooks: number }>()
+  for (const { providers } of found) {
+    for (const { peer, addresses } of providers) {
+      const known = peers.get(peer)
+      if (known === undefined) peers.set(peer, { candidate: { peer, addresses, role: 'hook' }, hooks: 1 })
+      else known.hooks++
+    }
+  }
+  return [...peers.values()].sort((a, b) => b.hooks - a.hooks).map(({ candidate }) => candidate)
+}
