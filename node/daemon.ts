@@ -87,7 +87,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   undo.push(() => pool.close())
 
   // A byte on the wire was in three buffers: as it came, decrypted, and put together with its neighbours.
-  const traffic = new Traffic((bytes) => leftBehind(3 * bytes))
+  const traffic = new Traffic((bytes) => leftBehind(3 * bytes, 'minor'))
   const offenders = new OffenderList(clock, log)
   const onOffence = (peer: string, code: string): void => offenders.add(peer, code)
   const self = peerIdFromPrivateKey(privateKey).toString()

@@ -4,25 +4,27 @@ import { runInNewContext } from 'node:vm'
 /** Bytes that may lie there before they are collected. */
 const LEFT_BYTES_MAX = 8 * 1024 * 1024
 
-type Collect = (options: { type: 'minor' }) => void
+/** minor: what has just been made and left. major: everything, also what hangs on native handles. */
+export type Collection = 'minor' | 'major'
 
-let collect: Collect | undefined
+let collect: ((options: { type: Collection }) => void) | undefined
 let leftBytes = 0
 
 /**
- * To be told how many bytes of buffers were left behind. zlib and Noise make a new buffer for each frame; V8 lets 64 MiB and
- * more of them pile up in each thread before it looks, as they hardly show in its own heap, and then marks that whole
- * heap to find them: a third of a fetch's processor time. A minor collection finds them in about a millisecond.
+ * To be told how many bytes of buffers were left behind. zlib and Noise make new ones for each frame, and zlib's contexts are
+ * freed only with their handles; V8 lets 64 MiB and more of them pile up in each thread before it looks, as they hardly
+ * show in its own heap. A minor collection takes about a millisecond, a major one some more: a few in a thread whose heap
+ * is small.
  */
-export function leftBehind(bytes: number): void {
+export function leftBehind(bytes: number, type: Collection): void {
   leftBytes += bytes
   if (leftBytes < LEFT_BYTES_MAX) return
   leftBytes = 0
   collect ??= findCollector()
-  collect({ type: 'minor' })
+  collect({ type })
 }
 
-function findCollector(): Collect {
+function findCollector(): (options: { type: Collection }) => void {
   setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as Collect
+  return runInNewContext('gc')
 }

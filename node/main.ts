@@ -3,7 +3,9 @@
  * The entry of the command line. It alone reads arguments, environment and signals; it alone may load commands of
  * builder/ and simulations/.
  */
+import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
+import { join } from 'node:path'
 import type { Environment } from './cli/environment.ts'
 
 const NODE_MAJOR_MIN = 24
@@ -13,6 +15,8 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   process.stderr.write(`hotblock: Node ${NODE_MAJOR_MIN} or newer is needed, this is ${process.versions.node}\n`)
   process.exitCode = 1
 } else {
+  // Half of what a start costs is compiling; in the user's own directory, since what lies there is run.
+  enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hotblock'))
   if (process.argv.includes('daemon')) (await import('./lean.ts')).startLean()
   await main()
 }

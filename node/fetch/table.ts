@@ -13,6 +13,13 @@ const REQUESTS_MAX = 4
 /** How often a part is asked for, of whatever peers, before the fetch gives up on its table. */
 const TRIES_MAX = 12
 const PAUSE_MS = 100
+/** A peer that is silent for so long has a second one asked beside it. */
+const HEDGE_MS = 900
+
+interface Part {
+  readonly cid: CID
+  readonly bytes: Uint8Array
+}
 
 /**
  * The table of an image: what the node lacks of it comes from the peers, verified against its CIDs before it is kept.
@@ -39,7 +46,7 @@ export async function fetchTable(
       if (peer === undefined || attempt >= TRIES_MAX) {
         throw new HotblockError('NO_PEERS', `no peer delivers the table of ${root}`)
       }
-      const got = await ask(deps, sessions, peer, lacking)
+      const got = await askHedged(deps, sessions, peer, lacking, empty)
       for (const { bytes } of got) receivedBytes += bytes.byteLength
       await store.putTableBytes(got)
       const keys = new Set(got.map(({ cid }) => cid.toString()))
@@ -79,13 +86,33 @@ function choose(open: OpenPeer[], empty: ReadonlySet<string>, random: () => numb
   return from[Math.floor(random() * from.length)]
 }
 
-async function ask(
+/** Asks a peer, and a second one when the first keeps silent: a peer that hangs must not hold up the whole fetch. */
+async function askHedged(
   deps: FetchDeps,
   sessions: Sessions,
   peer: OpenPeer,
   cids: readonly CID[],
-): Promise<{ cid: CID; bytes: Uint8Array }[]> {
-  const good: { cid: CID; bytes: Uint8Array }[] = []
+  empty: ReadonlySet<string>,
+): Promise<Part[]> {
+  const first = ask(deps, sessions, peer, cids)
+  const early = await Promise.race([first, after(HEDGE_MS)])
+  if (early !== undefined) return early
+  const others = sessions.open.filter((other) => other.peer !== peer.peer)
+  const other = choose(others, empty, deps.random)
+  if (other === undefined) return first
+  const second = ask(deps, sessions, other, cids)
+  const sooner = await Promise.race([first, second])
+  if (sooner.length > 0) return sooner
+  const both = await Promise.all([first, second])
+  return both.find((parts) => parts.length > 0) ?? []
+}
+
+function after(ms: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(resolve, ms, undefined))
+}
+
+async function ask(deps: FetchDeps, sessions: Sessions, peer: OpenPeer, cids: readonly CID[]): Promise<Part[]> {
+  const good: Part[] = []
   try {
     const answers = await peer.session.table(cids)
     for (let i = 0; i < cids.length; i++) {

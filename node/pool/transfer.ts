@@ -42,7 +42,7 @@ export function runEncode(job: EncodeJob): EncodeAnswer {
   const packed = job.level > 0 && rawBytes > 0 ? compress(raw, job.level) : undefined
   // A copy of just the bytes, which can be handed over to another thread.
   const payload = new Uint8Array(packed ?? raw)
-  leftBehind(rawBytes + payload.length)
+  leftBehind(rawBytes + payload.length, 'major')
   return { good, encoding: packed === undefined ? ENCODING_PLAIN : ENCODING_ZSTD, rawBytes, payload }
 }
 
@@ -72,7 +72,7 @@ export function runDecode(job: DecodeJob): DecodeAnswer {
     }
     writeAt(target, raw, start, end, to)
   })
-  leftBehind(raw.length + job.payload.length)
+  leftBehind(raw.length + job.payload.length, 'major')
   return { good }
 }
 

@@ -1,4 +1,5 @@
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
+import { type IndexRoom, SMALL_ROOM_BYTES } from './index-file.ts'
 import {
   endOfSample,
   imageAt,
@@ -35,10 +36,15 @@ export class LmdbBlockIndex implements ManagedBlockIndex {
   readonly #writer: RowWriter
 
   /** @param step called after each transaction; tests crash there */
-  constructor(db: BinaryDatabase, stateOf: StateOf, step: (name: string) => void = () => {}) {
+  constructor(
+    db: BinaryDatabase,
+    stateOf: StateOf,
+    step: (name: string) => void = () => {},
+    room: IndexRoom = () => {},
+  ) {
     this.#db = db
     this.#stateOf = stateOf
-    this.#writer = new RowWriter(db, () => step('index'))
+    this.#writer = new RowWriter(db, () => step('index'), room)
   }
 
   get size(): number {
@@ -88,15 +94,15 @@ export class LmdbBlockIndex implements ManagedBlockIndex {
   }
 
   drop(hash: Uint8Array, place: Place): Promise<void> {
-    return this.#writer.write(1, () => this.#take(hash.subarray(0, KEY_BYTES), place.image, place.offset))
+    const take = () => this.#take(hash.subarray(0, KEY_BYTES), place.image, place.offset)
+    return this.#writer.write(1, take, SMALL_ROOM_BYTES)
   }
 
   async dropImage(image: number, hashes?: Iterable<Uint8Array>): Promise<void> {
     if (hashes === undefined) return this.#dropByScan(image)
     for (const portion of hashes) {
-      await this.#writer.write(portion.length / HASH_BYTES, (row) => {
-        this.#take(portion.subarray(row * HASH_BYTES, row * HASH_BYTES + KEY_BYTES), image)
-      })
+      const take = (row: number) => this.#take(portion.subarray(row * HASH_BYTES, row * HASH_BYTES + KEY_BYTES), image)
+      await this.#writer.write(portion.length / HASH_BYTES, take, SMALL_ROOM_BYTES)
     }
   }
 
@@ -134,7 +140,7 @@ export class LmdbBlockIndex implements ManagedBlockIndex {
         start = key
         if (withoutPlace(value, image) !== undefined) keys.push(key)
       }
-      await this.#writer.write(keys.length, (row) => this.#take(keys[row]!, image))
+      await this.#writer.write(keys.length, (row) => this.#take(keys[row]!, image), SMALL_ROOM_BYTES)
       // A slice begins with the last key of the one before, so that a short one is the end.
       if (rows < SCAN_ROWS) return
       await new Promise((resolve) => setImmediate(resolve))

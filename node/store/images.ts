@@ -2,6 +2,7 @@ import { CID } from 'multiformats/cid'
 import * as z from 'zod'
 import { HotblockError } from '../../protocols/errors.ts'
 import { IMAGE_FORMATS, type TableHead } from '../../protocols/table/table.ts'
+import { type IndexRoom, SMALL_ROOM_BYTES } from './index-file.ts'
 import { IMAGE_NUMBER_MAX } from './place.ts'
 import { type BinaryDatabase, indexFailure } from './writer.ts'
 
@@ -34,13 +35,15 @@ const COUNTER = 0
 /** The rows of all images: in memory, and in the index. */
 export class ImageRows {
   readonly #db: BinaryDatabase
+  readonly #room: IndexRoom
   readonly #byNumber = new Map<number, ImageRow>()
   readonly #byRoot = new Map<string, ImageRow>()
   #last = 0
 
   /** @throws BAD_HOME for rows that no version has written */
-  constructor(db: BinaryDatabase) {
+  constructor(db: BinaryDatabase, room: IndexRoom = () => {}) {
     this.#db = db
+    this.#room = room
     for (const { key, value } of db.getRange()) {
       const number = Buffer.from(key).readUInt32BE()
       if (number === COUNTER) this.#last = Buffer.from(value).readUInt32BE()
@@ -68,6 +71,7 @@ export class ImageRows {
 
   /** A new partial image, under a number that no image has had for long. */
   async create(head: TableHead, usedAt: number): Promise<ImageRow> {
+    this.#room(SMALL_ROOM_BYTES)
     const { root: cid, format, imageBytes, zeroBytes } = head
     const number = this.#freeNumber()
     this.#last = number
@@ -99,6 +103,7 @@ export class ImageRows {
     if (row === undefined) return
     // The index first: where it fails, the row stays `removing`, and the image cannot get a second one beside it.
     try {
+      this.#room(SMALL_ROOM_BYTES)
       await this.#db.remove(keyOf(number))
     } catch (error) {
       throw indexFailure(error)
@@ -110,6 +115,7 @@ export class ImageRows {
     this.#remember(row)
     const { number, cid, ...stored } = row
     try {
+      this.#room(SMALL_ROOM_BYTES)
       await this.#db.put(keyOf(number), Buffer.from(JSON.stringify(stored)))
     } catch (error) {
       // An image whose removal was begun stays out of sight: its bytes may go even so.

@@ -107,7 +107,7 @@ export class LocalStore implements Store {
         await handle.close()
         if ((await stat(path)).size !== head.imageBytes) await truncate(path, head.imageBytes)
       } catch (error) {
-        if (before === undefined) await this.removeNow(row.root)
+        if (before === undefined) await this.removeNow(row.root, true)
         throw error
       }
       reservations.reserve(row.number, bytesNeeded)
@@ -141,7 +141,7 @@ export class LocalStore implements Store {
       try {
         await rename(temporaryPath, this.#pathOf(row))
       } catch (error) {
-        if (before === undefined) await this.removeNow(row.root)
+        if (before === undefined) await this.removeNow(row.root, true)
         throw error
       }
       reservations.releaseImport(temporaryPath)
@@ -288,8 +288,13 @@ export class LocalStore implements Store {
     return this.#closing
   }
 
-  /** Takes an image away; for who has the store to itself, as at the start. @returns bytes freed. @throws NOT_FOUND */
-  async removeNow(root: CID | string): Promise<number> {
+  /**
+   * Takes an image away; for who has the store to itself, as at the start.
+   * @param keepTable its table bytes stay, for who is about to have the image again
+   * @returns bytes freed
+   * @throws NOT_FOUND
+   */
+  async removeNow(root: CID | string, keepTable = false): Promise<number> {
     const { images, blocks, tables, reservations, step } = this.#parts
     const row = images.get(root)
     if (row === undefined)
@@ -309,10 +314,8 @@ export class LocalStore implements Store {
       await blocks.dropImage(row.number)
     }
     step('dropped')
-    await tables.removeImage(
-      row.cid,
-      this.#rows().map(({ cid }) => cid),
-    )
+    const others = this.#rows().map(({ cid }) => cid)
+    if (!keepTable) await tables.removeImage(row.cid, others)
     await images.delete(row.number)
     return bytes
   }
@@ -346,7 +349,7 @@ export class LocalStore implements Store {
 
   /** The row of an image that may be begun; a removal of it that was stopped half-way is finished first. */
   async #before(root: CID): Promise<ImageRow | undefined> {
-    if (this.#parts.images.get(root)?.state === 'removing') await this.removeNow(root)
+    if (this.#parts.images.get(root)?.state === 'removing') await this.removeNow(root, true)
     return this.#parts.images.get(root)
   }
 

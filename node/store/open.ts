@@ -6,6 +6,7 @@ import { BLOCKS_DATABASE, LmdbBlockIndex } from './blocks.ts'
 import { RowDatastore } from './datastore.ts'
 import { checkHome, furnishHome, homeFailure } from './home.ts'
 import { IMAGES_DATABASE, ImageRows } from './images.ts'
+import { checkIndex, indexRoom } from './index-file.ts'
 import { LocalStore, type LocalStoreParts, MODE_COMPLETE, MODE_PARTIAL } from './local-store.ts'
 import { lockHome } from './lock.ts'
 import { PART_SUFFIX, planRecovery, type RecoveryAction } from './recovery.ts'
@@ -46,17 +47,19 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
   const lock = lockHome(home)
   try {
     await furnishHome(home)
+    await checkIndex(join(home, 'index'))
+    const room = indexRoom(join(home, 'index'))
     const index = open({ path: join(home, 'index'), maxDbs: DATABASES_MAX, noSubdir: false })
     try {
-      const images = new ImageRows(index.openDB<Uint8Array, Uint8Array>(IMAGES_DATABASE))
-      const rows = new Rows(index.openDB<Uint8Array, Uint8Array>(ROWS_DATABASE))
-      const libp2p = new Rows(index.openDB<Uint8Array, Uint8Array>(LIBP2P_DATABASE))
+      const images = new ImageRows(index.openDB<Uint8Array, Uint8Array>(IMAGES_DATABASE), room)
+      const rows = new Rows(index.openDB<Uint8Array, Uint8Array>(ROWS_DATABASE), room)
+      const libp2p = new Rows(index.openDB<Uint8Array, Uint8Array>(LIBP2P_DATABASE), room)
       const blocksDb = index.openDB<Uint8Array, Uint8Array>(BLOCKS_DATABASE)
       const parts: LocalStoreParts = {
         home,
         images,
-        tables: new Tables(index.openDB<Uint8Array, Uint8Array>(TABLES_DATABASE), now),
-        blocks: new LmdbBlockIndex(blocksDb, (number) => images.stateOf(number), step),
+        tables: new Tables(index.openDB<Uint8Array, Uint8Array>(TABLES_DATABASE), now, room),
+        blocks: new LmdbBlockIndex(blocksDb, (number) => images.stateOf(number), step, room),
         rows,
         datastore: new RowDatastore(libp2p),
         reservations: new Reservations(space),

@@ -1,4 +1,5 @@
 import { HotblockError } from '../../protocols/errors.ts'
+import { type IndexRoom, SMALL_ROOM_BYTES } from './index-file.ts'
 import { type BinaryDatabase, indexFailure } from './writer.ts'
 
 export const ROW_KEY_BYTES_MAX = 1024
@@ -8,9 +9,11 @@ const LIST_ROWS = 256
 /** Rows under text keys, in the order of the keys' bytes. */
 export class Rows {
   readonly #db: BinaryDatabase
+  readonly #room: IndexRoom
 
-  constructor(db: BinaryDatabase) {
+  constructor(db: BinaryDatabase, room: IndexRoom = () => {}) {
     this.#db = db
+    this.#room = room
   }
 
   get(key: string): Uint8Array | undefined {
@@ -36,6 +39,7 @@ export class Rows {
     const added = puts.map(({ key, value }) => ({ key: encodeKey(key), value }))
     const removed = deletes.map(encodeKey)
     try {
+      this.#room(SMALL_ROOM_BYTES + puts.reduce((sum, { value }) => sum + value.length, 0))
       await this.#db.batch(() => {
         for (const { key, value } of added) this.#db.put(key, value)
         for (const key of removed) this.#db.remove(key)

@@ -4,6 +4,7 @@ import { assembleTable, verifyBlob } from '../../protocols/table/assemble.ts'
 import { decodeRoot } from '../../protocols/table/root.ts'
 import { decodeSegment } from '../../protocols/table/segment.ts'
 import type { Table, TableHead } from '../../protocols/table/table.ts'
+import { type IndexRoom, SMALL_ROOM_BYTES, WRITE_ROOM_BYTES } from './index-file.ts'
 import { type BinaryDatabase, indexFailure } from './writer.ts'
 
 /** Tables are kept in memory as long as they take no more than this together; the one used last always is. */
@@ -20,6 +21,7 @@ export const TABLES_DATABASE = { name: 'tables', keyEncoding: 'binary', encoding
 /** Roots and segments by CID, and the tables made of them. */
 export class Tables {
   readonly #db: BinaryDatabase
+  readonly #room: IndexRoom
   readonly #now: () => number
   /** Least recently used first. */
   readonly #cache = new Map<string, Table>()
@@ -32,8 +34,9 @@ export class Tables {
   #removal: Promise<unknown> = Promise.resolve()
 
   /** @param now milliseconds since the epoch */
-  constructor(db: BinaryDatabase, now: () => number) {
+  constructor(db: BinaryDatabase, now: () => number, room: IndexRoom = () => {}) {
     this.#db = db
+    this.#room = room
     this.#now = now
   }
 
@@ -45,6 +48,7 @@ export class Tables {
   async put(entries: Iterable<{ cid: CID; bytes: Uint8Array }>): Promise<void> {
     // What is on its way out still seems to be there.
     await this.#removal
+    this.#room(WRITE_ROOM_BYTES)
     const now = this.#now()
     for (const [cid, at] of this.#recent) {
       if (at > now - TABLE_GRACE_MS) break
@@ -150,7 +154,8 @@ export class Tables {
     await this.#remove(doomed)
   }
 
-  #remove(keys: readonly Uint8Array[]): Promise<void> {
+  async #remove(keys: readonly Uint8Array[]): Promise<void> {
+    this.#room(SMALL_ROOM_BYTES)
     const removal = Promise.all(keys.map((key) => this.#db.remove(key)))
     this.#removal = removal.catch(() => {})
     return removal.then(

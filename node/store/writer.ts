@@ -1,5 +1,6 @@
 import type { Database } from 'lmdb'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
+import { type IndexRoom, WRITE_ROOM_BYTES } from './index-file.ts'
 
 /** An LMDB database of bytes under bytes. */
 export type BinaryDatabase = Database<Uint8Array, Uint8Array>
@@ -11,6 +12,8 @@ const QUEUE_ROWS_MAX = 262_144
 
 interface Write {
   readonly rows: number
+  /** Bytes that the disk must have left for it. */
+  readonly roomBytes: number
   readonly apply: (row: number) => void
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
@@ -24,27 +27,30 @@ interface Write {
 export class RowWriter {
   readonly #db: BinaryDatabase
   readonly #afterCommit: () => void
+  readonly #room: IndexRoom
   readonly #queue: Write[] = []
   #queuedRows = 0
   #running: Promise<void> | undefined
 
-  constructor(db: BinaryDatabase, afterCommit: () => void) {
+  constructor(db: BinaryDatabase, afterCommit: () => void, room: IndexRoom) {
     this.#db = db
     this.#afterCommit = afterCommit
+    this.#room = room
   }
 
   /**
    * Calls `apply` with 0 to `rows` − 1 inside transactions.
    *
+   * @param roomBytes bytes that the disk must have left
    * @returns when the last row is committed
    * @throws NO_SPACE when the disk is full
    */
-  async write(rows: number, apply: (row: number) => void): Promise<void> {
+  async write(rows: number, apply: (row: number) => void, roomBytes = WRITE_ROOM_BYTES): Promise<void> {
     if (rows === 0) return
     while (this.#queuedRows > QUEUE_ROWS_MAX) await this.#running
     this.#queuedRows += rows
     return new Promise((resolve, reject) => {
-      this.#queue.push({ rows, apply, resolve, reject, next: 0 })
+      this.#queue.push({ rows, roomBytes, apply, resolve, reject, next: 0 })
       this.#running ??= this.#drain()
     })
   }
@@ -60,6 +66,7 @@ export class RowWriter {
     while (this.#queue.length > 0) {
       const taken = this.#take()
       try {
+        this.#room(Math.max(...taken.map(({ write }) => write.roomBytes)))
         await this.#db.transaction(() => {
           for (const { write, to } of taken) for (let row = write.next; row < to; row++) write.apply(row)
         })

@@ -132,8 +132,6 @@ export class LyingSource implements BlockSource {
   claimed(): void {}
 
   heardOf(): void {}
-
-  claimed(): void {}
 }
 
 interface LogLine {
