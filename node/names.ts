@@ -6,7 +6,7 @@ import { parseWantedName } from '../protocols/records/name.ts'
 import type { ImageRecord } from '../protocols/records/record.ts'
 
 /** A node that has just started, or that has nobody to ask, is given this long to find its peers. */
-const JOINING_MS = 5_000
+const JOINING_MS = 10_000
 const RETRY_MS = 200
 
 export interface NamesInit {

@@ -204,6 +204,7 @@ export class Sessions {
     if (open === undefined) return
     this.#open.delete(peer)
     this.#count(peer, open.role, open.session)
+    if (error !== undefined) this.#deps.log.info({ peer, error: error.message }, 'the session with the peer ended')
     if (error instanceof HotblockError && error.code === 'BAD_MESSAGE') this.drop(peer, 'BAD_MESSAGE')
     this.#triedAt.set(peer, this.#deps.clock.now())
     this.#events.closed(peer, error)

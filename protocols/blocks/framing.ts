@@ -1,5 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { HotblockError } from '../errors.ts'
 import { SEND_TIMEOUT_MS } from './constants.ts'
 import { badMessage } from './messages.ts'
 
@@ -8,7 +9,7 @@ import { badMessage } from './messages.ts'
  * arrive by what it has asked for.
  * @param bytesMax a longer message ends the iteration before it is buffered
  * @param count told how many bytes arrived, prefixes included
- * @throws BAD_MESSAGE for a message that is too long, and when the stream ends within one
+ * @throws BAD_MESSAGE for a message that is too long; NO_PEERS when the stream ends within one
  */
 export async function* readMessages(
   stream: AsyncIterable<Uint8Array | Uint8ArrayList>,
@@ -35,7 +36,8 @@ export async function* readMessages(
       yield body
     }
   }
-  if (need >= 0 || pending.byteLength > 0) throw badMessage('half a message')
+  // A peer that was stopped or lost breaks off wherever it was: that is no offence.
+  if (need >= 0 || pending.byteLength > 0) throw new HotblockError('NO_PEERS', 'the stream ended within a message')
 }
 
 /** Sends the parts of a message as one piece and waits until the stream takes more; rejects if it does not for long. */

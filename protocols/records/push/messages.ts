@@ -23,7 +23,7 @@ export function* encodeFrames(records: Iterable<Uint8Array>): Generator<Uint8Arr
 
 /**
  * Cuts a stream into records again, whatever pieces it comes in.
- * @throws BAD_MESSAGE for an empty or too long frame, too many frames, or an end within one
+ * @throws BAD_MESSAGE for an empty or too long frame, or too many frames; NO_PEERS for an end within one
  */
 export async function* decodeFrames(source: AsyncIterable<Chunk> | Iterable<Chunk>): AsyncGenerator<Uint8Array> {
   let rest: Uint8Array = new Uint8Array(0)
@@ -44,5 +44,5 @@ export async function* decodeFrames(source: AsyncIterable<Chunk> | Iterable<Chun
       rest = rest.subarray(FRAME_HEAD_BYTES + length)
     }
   }
-  if (rest.length > 0) throw new HotblockError('BAD_MESSAGE', 'a stream ended within a record')
+  if (rest.length > 0) throw new HotblockError('NO_PEERS', 'a stream ended within a record')
 }

@@ -91,10 +91,10 @@ test('a message that is too long is refused before it arrives', async () => {
   assert.is(taken, 0)
 })
 
-test('a stream that ends within a message is refused', async () => {
+test('a stream that ends within a message is a peer that was lost, and no offence', async () => {
   const bytes = framed([Uint8Array.of(1, 2, 3)])
   for (let end = 1; end < bytes.length; end++) {
-    await rejectsCode('BAD_MESSAGE', read(inChunks(bytes.slice(0, end), () => 2)))
+    await rejectsCode('NO_PEERS', read(inChunks(bytes.slice(0, end), () => 2)))
   }
   assert.equal((await read(inChunks(new Uint8Array(0), () => 1))).bodies, [])
 })
