@@ -127,7 +127,14 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   undo.push(() => discovery.close())
 
   const dht = new RecordDht({ dht: host.dht, namespace, book, self, log })
-  const names = new Names({ book, dht, clock, connections: () => libp2p.getPeers().length, log })
+  const names = new Names({
+    book,
+    dht,
+    clock,
+    freeBytes: async () => (await store.usage()).freeBytes,
+    connections: () => libp2p.getPeers().length,
+    log,
+  })
   const advertising = new Advertising({ store, discovery, hookBits, log })
   undo.push(() => advertising.close())
   const changed = (): void => advertising.changed()

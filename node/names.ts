@@ -8,11 +8,15 @@ import type { ImageRecord } from '../protocols/records/record.ts'
 /** A node that has just started, or that has nobody to ask, is given this long to find its peers. */
 const JOINING_MS = 10_000
 const RETRY_MS = 200
+/** Records cannot be kept on a disk with less room than this. */
+const ROOM_BYTES = 1024 * 1024
 
 export interface NamesInit {
   readonly book: RecordBook
   readonly dht: RecordDht
   readonly clock: Clock
+  /** Bytes that the disk has left. */
+  readonly freeBytes: () => Promise<number>
   /** Peers that the node is connected to. */
   readonly connections: () => number
   readonly log: Log
@@ -35,16 +39,20 @@ export class Names {
 
   /**
    * @param name NAME, for the first trusted builder that has it, or NAME@BUILDER
-   * @throws BAD_NAME, UNTRUSTED; NOT_FOUND where no trusted builder has published it, NO_PEERS where nobody could be asked
+   * @throws BAD_NAME, UNTRUSTED; NOT_FOUND where no trusted builder has published it, NO_PEERS where nobody could be asked,
+   *   NO_SPACE where an answer could not be kept
    */
   async resolve(name: string, signal?: AbortSignal): Promise<ImageRecord> {
-    const { book, clock, connections } = this.#init
+    const { book, clock, connections, freeBytes } = this.#init
     const wanted = parseWantedName(name)
     const builders = wanted.builder === undefined ? book.trusted : [wanted.builder]
     const askedAt = clock.now()
     for (;;) {
       const record = this.known(name) ?? (await this.#lookUp(name, wanted.name, builders, signal))
       if (record !== undefined) return record
+      if ((await freeBytes()) < ROOM_BYTES) {
+        throw new HotblockError('NO_SPACE', `the disk is too full to note what is said of ${name}`, { name })
+      }
       const alone = connections() === 0
       if (clock.now() - (alone ? askedAt : this.#startedAt) >= JOINING_MS) throw notFound(name, builders, alone)
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS))

@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util'
 import { readTotals, type Totals } from './support/totals.ts'
 
 const JOBS_DEFAULT = 2
-const TIMEOUT_SECONDS_DEFAULT = 120
+const TIMEOUT_SECONDS_DEFAULT = 240
 const OUTPUT_CHARACTERS_MAX = 400_000
 const DRAIN_MS = 1000
 const ROOT = resolve(import.meta.dirname, '..')

@@ -13,7 +13,7 @@ import { fetchTable } from './table.ts'
 /** How long a fetch waits for any progress before it gives up. */
 const PROGRESS_MS = 30_000
 /** Peers with the same blocks in other images are looked for this long before the builder is asked for them. */
-const BUILDER_GRACE_MS = 400
+const BUILDER_GRACE_MS = 1_500
 /** A fetch smaller than this does not wait for them. */
 const GRACE_BYTES_MIN = 4 * 1024 * 1024
 

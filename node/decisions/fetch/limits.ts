@@ -26,7 +26,7 @@ export const SILENT_DROP_MS = 4_000
 /** At the end of a fetch a request is doubled when it is older than this, and than twice what one takes from either peer. */
 export const END_HEDGE_MS = 300
 /** While others deliver, the builder is asked only for what nobody else holds; this long without delivery ends that, */
-export const BUILDER_SPARE_MS = 500
+export const BUILDER_SPARE_MS = 1_000
 /** and so does it if they deliver less than this share of what the builder does when it is asked. */
 export const BUILDER_SPARE_SHARE = 0.2
 /** A peer that delivers less than this share of what the builder does is no reason to spare the builder. */
