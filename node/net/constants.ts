@@ -54,3 +54,6 @@ export const FILL_QUIET_ROUNDS = 2
 export const FILL_EMPTY_ROUNDS_MAX = 20
 export const FILL_RANDOM_WALKS = 2
 export const FILL_WALK_TIMEOUT_MS = 5_000
+/** A node that knows fewer peers than this looks for more every so often, for as long as it runs. */
+export const FILL_FEW_PEERS = 8
+export const FILL_FEW_PAUSE_MS = 10_000

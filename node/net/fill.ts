@@ -1,7 +1,7 @@
 /**
  * Fills the routing table after the first connection. kad-dht asks once, a second after the start, when a fresh node may
  * know a single peer that is as new as itself, and then not for five minutes; so walks are repeated here, with growing
- * pauses, until the table stops growing, and again when connections come back after there were none.
+ * pauses, until the table stops growing (or for as long as it knows only few), and again when connections come back after there were none.
  */
 import { randomBytes } from 'node:crypto'
 import type { Libp2p } from '@libp2p/interface'
@@ -10,6 +10,8 @@ import type { Log } from '../../protocols/ports.ts'
 import {
   BUCKET_PEERS,
   FILL_EMPTY_ROUNDS_MAX,
+  FILL_FEW_PAUSE_MS,
+  FILL_FEW_PEERS,
   FILL_PAUSES_MS,
   FILL_QUIET_ROUNDS,
   FILL_RANDOM_WALKS,
@@ -63,11 +65,17 @@ export class Fill {
   }
 
   #schedule(): void {
-    const pause = FILL_PAUSES_MS[this.#round]
-    if (pause === undefined || this.#quiet >= FILL_QUIET_ROUNDS || this.#stopped.signal.aborted) return
+    const pause = this.#pause()
+    if (pause === undefined || this.#stopped.signal.aborted) return
     this.#round += 1
     this.#timer = setTimeout(() => void this.#run(), pause)
     this.#timer.unref()
+  }
+
+  /** Nodes that start together may each stop looking before the others have come: who knows few goes on, slowly. */
+  #pause(): number | undefined {
+    const pause = this.#quiet >= FILL_QUIET_ROUNDS ? undefined : FILL_PAUSES_MS[this.#round]
+    return pause ?? (this.#seen < FILL_FEW_PEERS ? FILL_FEW_PAUSE_MS : undefined)
   }
 
   async #run(): Promise<void> {
