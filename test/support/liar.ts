@@ -64,7 +64,17 @@ export class Liar {
   }
 
   async #join(nodes: readonly RunningNode[]): Promise<void> {
-    for (const { address } of nodes) await this.host.libp2p.dial(multiaddr(address))
+    for (const { address } of nodes) {
+      // Two peers that dial each other at the same moment on a busy machine may both give up.
+      await until(
+        () =>
+          this.host.libp2p.dial(multiaddr(address)).then(
+            () => true,
+            () => false,
+          ),
+        `a connection to ${address}`,
+      )
+    }
     await until(() => this.#discovery.counts().peers >= nodes.length, 'the nodes are known to the liar')
   }
 
