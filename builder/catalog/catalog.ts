@@ -1,0 +1,52 @@
+/** What a site offers: classes, groups and appliances, each a file. */
+
+/** How trees of a class are made. */
+export const FAMILIES = ['debian', 'rpm'] as const
+export type Family = (typeof FAMILIES)[number]
+
+export interface ImageClass {
+  /** What requests call it; the file's name without its ending. */
+  readonly name: string
+  readonly title: string
+  readonly family: Family
+  /** Debian: the release's name (bookworm); RPM: its version. */
+  readonly release: string
+  readonly architectures: readonly string[]
+  /** Debian: URI of a mirror; empty: the mirror that the machine itself uses. */
+  readonly mirror: string
+  /** Debian: YYYYMMDDTHHMMSSZ of snapshot.debian.org; empty: the mirror as it is. */
+  readonly snapshot: string
+  readonly components: readonly string[]
+  /** RPM: repositories to install from (dnf); with their keys. */
+  readonly repositories: readonly { readonly id: string; readonly uri: string; readonly key: string }[]
+  /** Packages of every image of the class. */
+  readonly packages: readonly string[]
+  /** Packages that boot direct and uefi add; kernels by architecture. */
+  readonly bootPackages: readonly string[]
+  readonly kernels: Readonly<Record<string, string>>
+}
+
+/** Packages under one name. */
+export interface PackageGroup {
+  readonly name: string
+  readonly title: string
+  /** By class, with `*` for all others. */
+  readonly packages: Readonly<Record<string, readonly string[]>>
+}
+
+/** A ready-made machine: groups, packages, files and a script of their own. */
+export interface Appliance {
+  readonly name: string
+  readonly title: string
+  readonly classes: readonly string[]
+  readonly groups: readonly string[]
+  readonly packages: readonly string[]
+  readonly files: readonly { readonly path: string; readonly mode: number; readonly content: string }[]
+  readonly script: string
+}
+
+export interface Catalog {
+  readonly classes: ReadonlyMap<string, ImageClass>
+  readonly groups: ReadonlyMap<string, PackageGroup>
+  readonly appliances: ReadonlyMap<string, Appliance>
+}
