@@ -3,10 +3,11 @@
 /** Set in the environment of a process that was started so already. */
 const DONE = 'HOTBLOCK_LEAN'
 /**
- * V8 lets its young generation grow to 48 MiB and never gives it back. What a daemon makes most of, buffers, lies outside
- * of that heap, and dies young all the same in 12 MiB.
+ * V8 lets its young generation grow to 48 MiB and never gives it back, and its old one, in each thread, to several times of
+ * what is in use. What a daemon makes most of, buffers, lies outside of these heaps, but stays as long as the small
+ * objects that hold it: looking for them sooner takes 80 MiB less while an image is fetched.
  */
-const NODE_FLAGS = ['--max-semi-space-size=4']
+const NODE_FLAGS = ['--max-semi-space-size=4', '--optimize-for-size']
 /**
  * glibc keeps freed memory in an arena for each of two dozen threads. Few arenas, and buffers of frames given back to the
  * system at once, take 100 MiB less while an image is fetched.

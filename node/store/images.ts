@@ -3,8 +3,8 @@ import * as z from 'zod'
 import { HotblockError } from '../../protocols/errors.ts'
 import { IMAGE_FORMATS, type TableHead } from '../../protocols/table/table.ts'
 import { type IndexRoom, SMALL_ROOM_BYTES } from './index-file.ts'
+import { type BinaryDatabase, indexFailure } from './lmdb.ts'
 import { IMAGE_NUMBER_MAX } from './place.ts'
-import { type BinaryDatabase, indexFailure } from './writer.ts'
 
 const rowSchema = z.object({
   root: z.string(),

@@ -5,14 +5,14 @@ import type { Datastore } from 'interface-datastore'
 import type { CID } from 'multiformats/cid'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Table, TableHead } from '../../protocols/table/table.ts'
-import type { LmdbBlockIndex } from './blocks.ts'
+import type { DiskBlockIndex } from './blocks.ts'
 import { syncDirectory } from './durable.ts'
 import type { ImageRow, ImageRows } from './images.ts'
 import { IMPORT_NAME, PART_SUFFIX } from './recovery.ts'
 import { type Need, Room } from './room.ts'
 import type { Rows } from './rows.ts'
 import { Serial } from './serial.ts'
-import { diskBytes, type Reservations } from './space.ts'
+import { directoryBytes, diskBytes, type Reservations } from './space.ts'
 import type { BlockIndex, Store, StoredImage, Usage } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -26,7 +26,7 @@ export interface LocalStoreParts {
   readonly home: string
   readonly images: ImageRows
   readonly tables: Tables
-  readonly blocks: LmdbBlockIndex
+  readonly blocks: DiskBlockIndex
   readonly rows: Rows
   readonly datastore: Datastore
   readonly reservations: Reservations
@@ -256,7 +256,7 @@ export class LocalStore implements Store {
     const sizes = await Promise.all(this.#rows().map((row) => diskBytes(this.#pathOf(row))))
     return {
       imageBytes: sizes.reduce((sum, bytes) => sum + bytes, 0),
-      indexBytes: await diskBytes(join(this.home, 'index', 'data.mdb')),
+      indexBytes: await directoryBytes(join(this.home, 'index')),
       quotaBytes,
       freeBytes: await reservations.freeBytes(this.#directory),
       floorBytes,

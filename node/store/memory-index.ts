@@ -30,7 +30,7 @@ export class MemoryBlockIndex implements ManagedBlockIndex {
   find(hashes: Uint8Array, most = PLACES_FOUND_DEFAULT): Place[][] {
     return pieces(hashes, HASH_BYTES).map((hash) => {
       const value = this.#values.get(keyOf(hash))
-      return value === undefined ? [] : placesOf(value, value.length, this.#stateOf, most)
+      return value === undefined ? [] : placesOf(value, this.#stateOf, most)
     })
   }
 

@@ -1,20 +1,23 @@
 import { chmod, lstat, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { open } from 'lmdb'
+import { HotblockError } from '../../protocols/errors.ts'
 import { type Log, silentLog } from '../../protocols/ports.ts'
-import { BLOCKS_DATABASE, LmdbBlockIndex } from './blocks.ts'
+import { BlockRows, DATABASE_SUFFIXES } from './block-rows.ts'
+import { DiskBlockIndex } from './blocks.ts'
 import { RowDatastore } from './datastore.ts'
 import { checkHome, furnishHome, homeFailure } from './home.ts'
 import { IMAGES_DATABASE, ImageRows } from './images.ts'
 import { checkIndex, indexRoom } from './index-file.ts'
+import { indexFailure } from './lmdb.ts'
 import { LocalStore, type LocalStoreParts, MODE_COMPLETE, MODE_PARTIAL } from './local-store.ts'
 import { lockHome } from './lock.ts'
 import { PART_SUFFIX, planRecovery, type RecoveryAction } from './recovery.ts'
+import { indexImages } from './reindex.ts'
 import { Rows } from './rows.ts'
 import { diskSpace, Reservations, type Space } from './space.ts'
 import type { Store } from './store.ts'
 import { TABLES_DATABASE, Tables } from './tables.ts'
-import { indexFailure } from './writer.ts'
 
 /** Free bytes that are left on the disk unless told otherwise. */
 export const FLOOR_BYTES_DEFAULT = 1024 * 1024 * 1024
@@ -23,6 +26,8 @@ const ROWS_DATABASE = { name: 'rows', keyEncoding: 'binary', encoding: 'binary' 
 /** What libp2p keeps, apart from hotblock's own rows. */
 const LIBP2P_DATABASE = { name: 'libp2p', keyEncoding: 'binary', encoding: 'binary' } as const
 const DATABASES_MAX = 8
+/** Places of blocks, apart from all else: store/block-rows.ts has the reason. */
+export const BLOCKS_FILE = 'blocks.db'
 
 export interface OpenOptions {
   /** Most bytes that images may take on disk; none unless given. */
@@ -49,17 +54,17 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
     await furnishHome(home)
     await checkIndex(join(home, 'index'))
     const room = indexRoom(join(home, 'index'))
+    const blockRows = await openBlockRows(join(home, 'index', BLOCKS_FILE), log)
     const index = open({ path: join(home, 'index'), maxDbs: DATABASES_MAX, noSubdir: false })
     try {
       const images = new ImageRows(index.openDB<Uint8Array, Uint8Array>(IMAGES_DATABASE), room)
       const rows = new Rows(index.openDB<Uint8Array, Uint8Array>(ROWS_DATABASE), room)
       const libp2p = new Rows(index.openDB<Uint8Array, Uint8Array>(LIBP2P_DATABASE), room)
-      const blocksDb = index.openDB<Uint8Array, Uint8Array>(BLOCKS_DATABASE)
       const parts: LocalStoreParts = {
         home,
         images,
         tables: new Tables(index.openDB<Uint8Array, Uint8Array>(TABLES_DATABASE), now, room),
-        blocks: new LmdbBlockIndex(blocksDb, (number) => images.stateOf(number), step, room),
+        blocks: new DiskBlockIndex(blockRows, (number) => images.stateOf(number), step, room),
         rows,
         datastore: new RowDatastore(libp2p),
         reservations: new Reservations(space),
@@ -69,6 +74,7 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
         step,
         close: async () => {
           try {
+            await blockRows.close()
             await index.flushed
             await index.close()
           } finally {
@@ -78,8 +84,13 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
       }
       const store = new LocalStore(parts)
       await recover(parts, store, log)
+      if (!blockRows.whole) {
+        await indexImages(parts, log)
+        blockRows.setWhole()
+      }
       return store
     } catch (error) {
+      await blockRows.close()
       await index.close()
       const failure = indexFailure(error)
       throw failure.code === 'NO_SPACE' ? failure : error
@@ -87,6 +98,18 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
   } catch (error) {
     lock.release()
     throw homeFailure(home, error)
+  }
+}
+
+/** A damaged file is made anew: tables and images have all that it said. */
+async function openBlockRows(path: string, log: Log): Promise<BlockRows> {
+  try {
+    return new BlockRows(path)
+  } catch (error) {
+    if (!(error instanceof HotblockError) || error.code !== 'DAMAGED') throw error
+    log.warn({ path }, 'the index of blocks is damaged and is made anew')
+    for (const ending of DATABASE_SUFFIXES) await rm(path + ending, { force: true })
+    return new BlockRows(path)
   }
 }
 

@@ -1,10 +1,7 @@
 /**
  * How the index of blocks is laid out. A key is the first 12 bytes of a block's hash; a value has the block's places one
- * after the other, 3 bytes of image number and 6 bytes of offset each, big endian. Short keys and values matter: pages of
- * the index that were looked at count as the daemon's memory, and so an entry takes some 47 bytes, not 160. Two blocks
- * with the same 12 bytes share an entry, which does no harm, as whoever reads a block re-hashes it.
- *
- * Packed places were preferred to LMDB's sorted duplicates: one get answers, at four times the rate of a cursor.
+ * after the other, 3 bytes of image number and 6 bytes of offset each, big endian. An entry takes some 35 bytes on
+ * disk. Two blocks with the same 12 bytes share an entry, which does no harm, as whoever reads a block re-hashes it.
  */
 import type { Place } from './store.ts'
 
@@ -71,15 +68,11 @@ export function withoutPlace(value: Uint8Array, image: number, offset?: number):
 /** What an index is told of images: complete ones come first in answers, unknown ones (being removed) not at all. */
 export type StateOf = (image: number) => 'complete' | 'partial' | undefined
 
-/**
- * The places that a value holds, complete images first, at most `most`.
- *
- * @param bytes length of the value, which may lie in a longer buffer
- */
-export function placesOf(value: Uint8Array, bytes: number, stateOf: StateOf, most: number): Place[] {
+/** The places that a value holds, complete images first, at most `most`. */
+export function placesOf(value: Uint8Array, stateOf: StateOf, most: number): Place[] {
   const complete: Place[] = []
   const partial: Place[] = []
-  for (let at = 0; at + PLACE_BYTES <= bytes && complete.length < most; at += PLACE_BYTES) {
+  for (let at = 0; at + PLACE_BYTES <= value.length && complete.length < most; at += PLACE_BYTES) {
     const image = imageAt(value, at)
     const state = stateOf(image)
     if (state === undefined) continue

@@ -1,6 +1,6 @@
 import { HotblockError } from '../../protocols/errors.ts'
 import { type IndexRoom, SMALL_ROOM_BYTES } from './index-file.ts'
-import { type BinaryDatabase, indexFailure } from './writer.ts'
+import { type BinaryDatabase, indexFailure } from './lmdb.ts'
 
 export const ROW_KEY_BYTES_MAX = 1024
 /** Rows that a listing reads before the event loop has its turn. */

@@ -1,4 +1,5 @@
-import { stat, statfs } from 'node:fs/promises'
+import { readdir, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 
 /** How much room a disk has; tests put a small one in its place. */
 export interface Space {
@@ -16,6 +17,13 @@ export const diskSpace: Space = {
 /** Bytes that a file takes on disk, holes left out; 0 where there is none. */
 export async function diskBytes(path: string): Promise<number> {
   return (await diskBytesIfThere(path)) ?? 0
+}
+
+/** Bytes that the files of a directory take on disk. */
+export async function directoryBytes(directory: string): Promise<number> {
+  const names = await readdir(directory)
+  const sizes = await Promise.all(names.map((name) => diskBytes(join(directory, name))))
+  return sizes.reduce((sum, bytes) => sum + bytes, 0)
 }
 
 async function diskBytesIfThere(path: string): Promise<number | undefined> {

@@ -5,7 +5,8 @@
  *     HOME/lock               locked by the process that has the home open
  *     HOME/identity.key       the node's libp2p private key (protobuf), mode 0600
  *     HOME/control.sock       the daemon's control socket, mode 0600
- *     HOME/index/             LMDB: blocks, images, table bytes, records, wants, DHT
+ *     HOME/index/data.mdb     LMDB: images, table bytes, records, wants, DHT
+ *     HOME/index/blocks.db    SQLite: places of blocks
  *     HOME/images/ROOT        a complete image, read-only
  *     HOME/images/ROOT.part   an image that is being fetched or imported
  *

@@ -5,7 +5,7 @@ import { decodeRoot } from '../../protocols/table/root.ts'
 import { decodeSegment } from '../../protocols/table/segment.ts'
 import type { Table, TableHead } from '../../protocols/table/table.ts'
 import { type IndexRoom, SMALL_ROOM_BYTES, WRITE_ROOM_BYTES } from './index-file.ts'
-import { type BinaryDatabase, indexFailure } from './writer.ts'
+import { type BinaryDatabase, indexFailure } from './lmdb.ts'
 
 /** Tables are kept in memory as long as they take no more than this together; the one used last always is. */
 export const TABLE_CACHE_BYTES_MAX = 64 * 1024 * 1024

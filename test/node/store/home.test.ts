@@ -5,15 +5,18 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { BlockRows } from '../../../node/store/block-rows.ts'
 import { HOME_VERSION } from '../../../node/store/home.ts'
 import { loadIdentity } from '../../../node/store/identity.ts'
-import { openStore } from '../../../node/store/open.ts'
+import { BLOCKS_FILE, openStore } from '../../../node/store/open.ts'
+import type { HotblockError } from '../../../protocols/errors.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { ROOT } from '../../support/sources.ts'
 import { adoptImage, checkStore, seededImage, withStore } from '../../support/stores.ts'
 import { withDirectory } from '../../support/temporary.ts'
 
 const A = seededImage(1, 4)
+const MANY = seededImage(2, 600)
 
 /** Every path below a directory with its bytes, mode and time of change. */
 async function snapshot(directory: string): Promise<Record<string, string>> {
@@ -164,6 +167,39 @@ test('an index that is no index is BAD_HOME, and images are left alone', () =>
     assert.equal(await snapshot(join(home, 'images')), before)
     await rejectsCode('BAD_HOME', openStore(home))
   }))
+
+for (const [harm, doHarm] of Object.entries({
+  'that is missing': (path: string) => rm(path),
+  'that is no database': (path: string) => writeFile(path, Buffer.alloc(65_536, 0x5a)),
+  'that was being made anew': async (path: string) => {
+    await rm(path)
+    const rows = new BlockRows(path)
+    await rows.close()
+  },
+  'with damaged pages, once they were found': async (path: string) => {
+    const bytes = await readFile(path)
+    await writeFile(path, bytes.fill(0x5a, bytes.length / 2))
+    const rows = new BlockRows(path)
+    assert.throws(
+      () => rows.range({}),
+      (error: HotblockError) => error.code === 'DAMAGED',
+    )
+    await rows.close()
+  },
+})) {
+  test(`an index of blocks ${harm} is made anew from the tables`, () =>
+    withDirectory(async (home) => {
+      await withStore(home, {}, async (store) => {
+        for (const image of [A, MANY]) await adoptImage(store, image)
+      })
+      await doHarm(join(home, 'index', BLOCKS_FILE))
+      await withStore(home, {}, (store) => checkStore(store, [A, MANY]))
+      await withStore(home, {}, async (store) => {
+        await checkStore(store, [A, MANY])
+        assert.is(store.blocks.size, A.offsets.length + MANY.offsets.length)
+      })
+    }))
+}
 
 test('an identity is made once, for this user alone, and stays the same', () =>
   withDirectory(async (directory) => {

@@ -1,7 +1,8 @@
-import { open } from 'lmdb'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { BLOCKS_DATABASE, LmdbBlockIndex, type ManagedBlockIndex } from '../../../node/store/blocks.ts'
+import { BlockRows } from '../../../node/store/block-rows.ts'
+import { DiskBlockIndex, type ManagedBlockIndex } from '../../../node/store/blocks.ts'
 import { MemoryBlockIndex } from '../../../node/store/memory-index.ts'
 import { IMAGE_NUMBER_MAX, KEY_BYTES, PLACES_MAX } from '../../../node/store/place.ts'
 import type { Place } from '../../../node/store/store.ts'
@@ -21,15 +22,14 @@ function both(name: string, contract: Contract): void {
     const states = new Map<number, State>()
     await contract(new MemoryBlockIndex(stateOf(states)), states)
   })
-  test(`on LMDB: ${name}`, () =>
+  test(`on disk: ${name}`, () =>
     withDirectory(async (path) => {
       const states = new Map<number, State>()
-      const environment = open({ path, maxDbs: 2 })
+      const rows = new BlockRows(join(path, 'blocks.db'))
       try {
-        const db = environment.openDB<Uint8Array, Uint8Array>(BLOCKS_DATABASE)
-        await contract(new LmdbBlockIndex(db, stateOf(states)), states)
+        await contract(new DiskBlockIndex(rows, stateOf(states)), states)
       } finally {
-        await environment.close()
+        await rows.close()
       }
     }))
 }
@@ -147,6 +147,23 @@ both('a scan goes through more rows than one slice has, and forgets each', async
   await index.dropImage(1)
   assert.is(index.size, 1)
   assert.equal(index.find(hashes.subarray(0, 32)), [[{ image: 2, offset: 0 }]])
+})
+
+both('more rows than wait in memory are all there, while they are written and after', async (index) => {
+  const count = 70_000
+  const hashes = randomBytes(seededRandom(8), count * 32)
+  const portions = Array.from({ length: 10 }, (_, i) => hashes.subarray(i * 7000 * 32, (i + 1) * 7000 * 32))
+  const adds = portions.map((portion, i) => index.add(1 + (i % 2), new Float64Array(7000), portion))
+  assert.is(index.has(hashes.subarray(0, 3200)).indexOf(0), -1)
+  await Promise.all(adds)
+  assert.is(index.size, count)
+  assert.is(index.has(hashes).indexOf(0), -1)
+  await index.dropImage(
+    2,
+    portions.filter((_, i) => i % 2 === 1),
+  )
+  assert.is(index.size, count / 2)
+  assert.is(index.sampled(0).length, count / 2)
 })
 
 both('blocks with the same first bytes share an entry and lose nothing', async (index) => {
