@@ -32,17 +32,18 @@ const text = z.string('must be text').refine((value) => value.isWellFormed(), 'i
 
 /** Text for which `problem` has nothing to say. */
 function checkedText(problem: (value: string) => string | undefined, max: number) {
-  return z.string('must be text').check((ctx) => {
-    const message = ctx.value.length > max ? `is longer than ${max} characters` : problem(ctx.value)
-    if (message !== undefined) {
-      ctx.issues.push({ code: 'custom', message: `${shown(ctx.value)} ${message}`, input: ctx.value })
-    }
+  const bounded = z.string('must be text').max(max, { error: `is longer than ${max} characters`, abort: true })
+  return bounded.check((ctx) => {
+    const message = problem(ctx.value)
+    if (message === undefined) return
+    ctx.issues.push({ code: 'custom', message: `${shown(ctx.value)} ${message}`, input: ctx.value })
   })
 }
 
 /** Bytes of UTF-8, without NUL. */
 function bounded(max: number) {
   return text
+    .max(max, { error: `is longer than ${max} bytes`, abort: true })
     .refine((value) => Buffer.byteLength(value) <= max, `is longer than ${max} bytes`)
     .refine((value) => !value.includes('\0'), 'has a NUL')
 }
@@ -92,7 +93,8 @@ const repository = z
   })
 
 function checkedKey() {
-  return z.string('must be text').check((ctx) => {
+  const bounded = z.string('must be text').max(limits.KEY_BYTES_MAX, { error: 'is too long', abort: true })
+  return bounded.check((ctx) => {
     const message = keyProblem(ctx.value)
     if (message !== undefined) ctx.issues.push({ code: 'custom', message, input: ctx.value })
   })
