@@ -31,8 +31,7 @@ export interface CreateOptions extends NormaliseOptions {
 const TRUE = ['on', 'true', 'yes', '1']
 const FALSE = ['', 'off', 'false', 'no', '0']
 const MANY = new Map(PARAMETERS.map(({ name, many }) => [name, many]))
-const GROUPS = [FILE_PARAMETERS, REPOSITORY_PARAMETERS]
-const GROUPED: readonly string[] = GROUPS.flatMap((parts) => Object.values(parts))
+const GROUPED: readonly string[] = [FILE_PARAMETERS, REPOSITORY_PARAMETERS].flatMap((parts) => Object.values(parts))
 const KNOWN = [...MANY.keys(), ...FLAG_PARAMETERS, ...GROUPED]
 
 /**
@@ -160,6 +159,6 @@ function flagOf(name: string, values: readonly string[], problems: FieldProblem[
   const word = value.trim().toLowerCase()
   if (others.length > 0) problems.push({ field: name, message: 'is there more than once' })
   if (!TRUE.includes(word) && !FALSE.includes(word))
-    problems.push({ field: name, message: `${shown(value)} is not on` })
+    problems.push({ field: name, message: `${shown(value)} is neither on nor off` })
   return TRUE.includes(word)
 }

@@ -37,7 +37,8 @@ export function packageProblem(name: string, family: Family): string | undefined
 export function pathProblem(path: string): string | undefined {
   if (!path.startsWith('/')) return 'must begin with /'
   if (!path.isWellFormed()) return 'is not well-formed Unicode'
-  if (/\p{Cc}/u.test(path)) return 'has a control character'
+  // U+FFFE and U+FFFF are no characters, and XML cannot hold them.
+  if (/[\p{Cc}\ufffe\uffff]/u.test(path)) return 'has a control character'
   if (Buffer.byteLength(path) > FILE_PATH_BYTES_MAX) return `is longer than ${FILE_PATH_BYTES_MAX} bytes`
   for (const part of path.slice(1).split('/')) {
     if (part === '') return 'has an empty part, or ends with /'
@@ -48,9 +49,9 @@ export function pathProblem(path: string): string | undefined {
 }
 
 export function uriProblem(uri: string): string | undefined {
-  if (uri.length > URI_LENGTH_MAX) return `is longer than ${URI_LENGTH_MAX} characters`
   if (!URI.test(uri) || !URL.canParse(uri)) return 'is not an http, https or file URI'
-  const { protocol, host, username, password } = new URL(uri)
+  const { protocol, host, username, password, href } = new URL(uri)
+  if (href.length > URI_LENGTH_MAX) return `is longer than ${URI_LENGTH_MAX} characters`
   // Configurations are shown to everybody who sees the repository.
   if (username !== '' || password !== '') return 'has a user name or a password in it'
   if (protocol === 'file:') return host === '' ? undefined : 'names a host'
@@ -75,16 +76,27 @@ export function snapshotProblem(snapshot: string): string | undefined {
   return SNAPSHOT.test(snapshot) ? undefined : 'is not a time like 20260301T000000Z'
 }
 
-/** A key's one form: lines that end with one LF, without blanks around them. */
+/** A key's one form: lines without blanks at their ends, each ended by one LF, and none around them. */
 export function keyText(key: string): string {
-  const text = key.replaceAll(/[ \t]*\r\n?|[ \t]+\n/g, '\n').trim()
-  return text === '' ? '' : `${text}\n`
+  const lines = linesOf(key).map((line) => line.trimEnd())
+  return joined(lines)
 }
 
 /** A script's one form: LF as line ends, no empty lines around it, one LF at its end. Forms send CR LF. */
 export function scriptText(script: string): string {
-  if (script.trim() === '') return ''
-  return `${script.replaceAll(/\r\n?/g, '\n').replaceAll(/^\n+|\n+$/g, '')}\n`
+  return script.trim() === '' ? '' : joined(linesOf(script))
+}
+
+function linesOf(text: string): string[] {
+  return text.split(/\r\n|\r|\n/)
+}
+
+/** Not by a pattern for the end of the text: on long runs of what it is about, that takes quadratic time. */
+function joined(lines: readonly string[]): string {
+  const first = lines.findIndex((line) => line !== '')
+  if (first === -1) return ''
+  const last = lines.findLastIndex((line) => line !== '')
+  return `${lines.slice(first, last + 1).join('\n')}\n`
 }
 
 /** Debian's name of an architecture that goes by other names too: old URLs say x86_64. */

@@ -48,8 +48,18 @@ function bounded(max: number) {
     .refine((value) => !value.includes('\0'), 'has a NUL')
 }
 
-function list<T extends z.ZodType>(item: T, max: number, preprocess = words) {
-  return z.preprocess(preprocess, z.array(item, 'must be a list').max(max, `has more than ${max} entries`))
+function list<T extends z.ZodType>(item: T, max: number, split = words) {
+  const tooMany = `has more than ${max} entries`
+  // Counted before the entries are looked at: a problem for each of half a million would take long to write.
+  return z.preprocess(
+    (value, ctx) => {
+      const values = split(value)
+      if (!Array.isArray(values) || values.length <= max) return values
+      ctx.addIssue({ code: 'custom', message: tooMany, input: '' })
+      return z.NEVER
+    },
+    z.array(item, 'must be a list').max(max, tooMany),
+  )
 }
 
 const catalogName = checkedText(
@@ -133,9 +143,9 @@ const FIELDS = {
     .meta({ description: 'Size of .img and .qcow2: bytes, or text like 2G; rounded up to whole MiB' }),
   boot: z.enum(BOOTS, { error: ({ input }) => `there is no way to boot ${shown(input)}; ${listed(BOOTS)}` }),
   files: list(file, limits.FILES_MAX, single),
-  script: bounded(limits.SCRIPT_BYTES_MAX).transform(scriptText).meta({
-    description: "Customisation script, run by /bin/sh inside the image's tree",
-  }),
+  script: z
+    .preprocess((value) => (typeof value === 'string' ? scriptText(value) : value), bounded(limits.SCRIPT_BYTES_MAX))
+    .meta({ description: "Customisation script, run by /bin/sh inside the image's tree" }),
   repositories: list(repository, limits.REPOSITORIES_MAX, single),
 } as const satisfies Record<keyof ImageConfig, z.ZodType>
 
@@ -155,6 +165,7 @@ export function checkFields(raw: unknown): Checked {
     return { fields, problems: [{ field: '', message: 'a request is an object with fields' }] }
   }
   for (const [field, value] of Object.entries(raw)) {
+    if (problems.length >= limits.PROBLEMS_MAX) break
     if (!Object.hasOwn(FIELDS, field)) {
       problems.push({ field: field.slice(0, 64), message: `there is no such field; ${listed(Object.keys(FIELDS))}` })
       continue

@@ -101,19 +101,23 @@ function scriptOf(element: XmlElement, problems: FieldProblem[]): string {
   const encoding = element.attributes.get('encoding') ?? 'text'
   if (encoding === 'text') return element.text
   const bytes = Buffer.from(element.text, 'base64')
+  const text = bytes.toString('utf8')
+  const isText = Buffer.compare(Buffer.from(text), bytes) === 0
   const isBase64 = bytes.toString('base64') === element.text.replaceAll(/\s+/g, '')
-  if (encoding !== 'base64' || !isBase64) {
-    const message = encoding === 'base64' ? 'is not base64' : `encoding is none of ${ENCODINGS.join(', ')}`
-    problems.push({ field: element.name, message: `line ${element.line}: ${message}` })
+  if (encoding !== 'base64') {
+    const message = `line ${element.line}: encoding is none of ${ENCODINGS.join(', ')}`
+    problems.push({ field: element.name, message })
+  } else if (!isBase64 || !isText) {
+    problems.push({ field: element.name, message: `line ${element.line}: is not text in base64` })
   }
-  return bytes.toString('utf8')
+  return text
 }
 
 /** The text of an element with nothing else in it. */
 function simple(element: XmlElement, problems: FieldProblem[]): string {
   checkAttributes(element, [], problems)
   checkChildren(element, [], problems)
-  return element.text.replaceAll(/^[ \t\r\n]+|[ \t\r\n]+$/g, '')
+  return element.text.trim()
 }
 
 function checkAttributes(element: XmlElement, known: readonly string[], problems: FieldProblem[]): void {
