@@ -25,6 +25,7 @@ export const FAILURES = {
     hint: 'A name has 1 to 128 letters, digits, dots, dashes, underscores or plus signs, and begins with a letter or digit.',
   },
   BAD_CONFIG: { exit: 2, http: 400, hint: 'Correct the setting that is named.' },
+  BAD_REQUEST: { exit: 2, http: 400, hint: 'Correct the fields of the request that are named.' },
   NO_DAEMON: { exit: 3, http: 503, hint: 'Start it with: hotblock daemon --home DIR' },
   DAEMON_RUNNING: { exit: 3, http: 409, hint: 'One home serves one daemon; stop it, or give another --home.' },
   NOT_FOUND: { exit: 4, http: 404, hint: 'hotblock images --mesh lists what trusted builders have published.' },
@@ -58,8 +59,15 @@ export const FAILURES = {
 
 export type FailureCode = keyof typeof FAILURES
 
-/** Plain values that go with a failure: the path, the peer, the field. */
-export type FailureData = Record<string, string | number | boolean | null | undefined>
+/** What is wrong with one field of a request. */
+export interface FieldProblem {
+  /** fileType, files[0].path; empty: the request as a whole. */
+  readonly field: string
+  readonly message: string
+}
+
+/** Plain values that go with a failure: the path, the peer, the field; of a BAD_REQUEST the problems, one or more. */
+export type FailureData = Record<string, string | number | boolean | null | undefined | readonly FieldProblem[]>
 
 /** A failure that a user or a peer caused or can mend; anything else that is thrown is INTERNAL. */
 export class HotblockError extends Error {
