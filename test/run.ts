@@ -3,14 +3,18 @@
  * at the end how many tests passed and failed. A file that crashes, hangs, or runs no test is a failure; so is a run
  * that matches nothing.
  *
- *     node test/run.ts [FILTER...] [--jobs N] [--timeout SECONDS]
+ *     node test/run.ts [FILTER...] [--jobs N] [--timeout SECONDS] [--without-tools]
  *
  * FILTER: only what has one of these in its name ('types' and 'style' are the names of the two checks).
+ *
+ * Without a filter it first sees to the tools of the system that the tests need: as root on Debian it installs them,
+ * elsewhere it names them, runs what can be run, and counts their absence as a failure unless --without-tools is given.
  */
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { install, packagesOf } from './support/needed.ts'
 import { readTotals, type Totals } from './support/totals.ts'
 
 const JOBS_DEFAULT = 2
@@ -46,7 +50,7 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { jobs: { type: 'string' }, timeout: { type: 'string' } },
+    options: { jobs: { type: 'string' }, timeout: { type: 'string' }, 'without-tools': { type: 'boolean' } },
   })
   const jobs = positive(values.jobs, JOBS_DEFAULT)
   const timeoutMs = positive(values.timeout, TIMEOUT_SECONDS_DEFAULT) * 1000
@@ -57,6 +61,12 @@ async function main(): Promise<number> {
   if (tasks.length === 0) {
     console.log(`nothing matches ${positionals.join(' ')}`)
     sum.failed = 1
+  }
+  const lacking = positionals.length === 0 ? install((line) => console.log(line)) : []
+  if (lacking.length > 0) {
+    console.log(`not on this machine: ${lacking.join(', ')}`)
+    console.log(`  on Debian: apt-get install ${packagesOf(lacking).join(' ')}`)
+    if (!values['without-tools']) sum.failed++
   }
   const queue = tasks.values()
   const work = async () => {
@@ -69,6 +79,9 @@ async function main(): Promise<number> {
     }
   }
   await Promise.all(Array.from({ length: jobs }, work))
+  if (lacking.length > 0 && !values['without-tools']) {
+    console.log(`\nfailed because tools are missing (see the beginning); to go on without: npm test -- --without-tools`)
+  }
   const skipped = sum.skipped === 0 ? '' : `, ${sum.skipped} skipped`
   console.log(`\n${sum.passed} passed, ${sum.failed} failed${skipped}`)
   return sum.failed === 0 ? 0 : 1
