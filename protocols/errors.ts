@@ -25,13 +25,18 @@ export const FAILURES = {
     hint: 'A name has 1 to 128 letters, digits, dots, dashes, underscores or plus signs, and begins with a letter or digit.',
   },
   BAD_CONFIG: { exit: 2, http: 400, hint: 'Correct the setting that is named.' },
+  BAD_REQUEST: { exit: 2, http: 400, hint: 'Correct the fields of the request that are named.' },
   NO_DAEMON: { exit: 3, http: 503, hint: 'Start it with: hotblock daemon --home DIR' },
   DAEMON_RUNNING: { exit: 3, http: 409, hint: 'One home serves one daemon; stop it, or give another --home.' },
   NOT_FOUND: { exit: 4, http: 404, hint: 'hotblock images --mesh lists what trusted builders have published.' },
+  NO_BUILD: { exit: 4, http: 404, hint: 'hotblock farm list names the images and the builds of the farm.' },
   NO_SUCH_FILE: { exit: 4, http: 404, hint: 'Check the path.' },
   BAD_FILE: { exit: 5, http: 400, hint: 'Give a readable, regular, non-empty file.' },
   EXISTS: { exit: 5, http: 409, hint: 'Choose another path, or remove the file first.' },
+  BUILD_OVER: { exit: 5, http: 409, hint: 'The build has ended, or is being published; look at its state.' },
   NO_SPACE: { exit: 6, http: 507, hint: 'Free space with hotblock gc or rm, raise --quota, or unpin images.' },
+  QUEUE_FULL: { exit: 6, http: 503, hint: 'Wait until builds have ended, or cancel some with: hotblock farm cancel' },
+  BUSY: { exit: 6, http: 503, hint: 'Too many ask at the same time; try again in a few seconds.' },
   NO_PEERS: { exit: 7, http: 504, hint: 'Check --bootstrap, and with hotblock peers that the node has connections.' },
   STALLED: { exit: 7, http: 504, hint: 'No peer delivered the rest in time; fetch again, it goes on from there.' },
   TIMEOUT: { exit: 7, http: 504, hint: 'It goes on in the daemon; ask again, or allow more time.' },
@@ -41,6 +46,12 @@ export const FAILURES = {
     hint: 'The record was not signed by the builder that it names; nothing was stored.',
   },
   UNTRUSTED: { exit: 8, http: 403, hint: 'Trust the builder with --trust PEER if it is yours.' },
+  UNAUTHORIZED: { exit: 8, http: 401, hint: "Give the farm's token: log in, or send Authorization: Bearer TOKEN." },
+  FORBIDDEN: {
+    exit: 8,
+    http: 403,
+    hint: "Use the farm's own pages at its own address; load the page anew and try again.",
+  },
   STALE_RECORD: { exit: 8, http: 409, hint: 'A newer record of that name is known and stays in force.' },
   BAD_TABLE: { exit: 8, http: 422, hint: 'The table is not what its root says; the peer that sent it was dropped.' },
   BAD_BLOCK: { exit: 8, http: 422, hint: 'The block is not what its hash says; the peer that sent it was dropped.' },
@@ -53,13 +64,25 @@ export const FAILURES = {
     hint: 'Give a directory that this user can write, with the files that hotblock made.',
   },
   DAMAGED: { exit: 11, http: 500, hint: 'Fetch the broken blocks from the mesh with: hotblock repair' },
+  INTERRUPTED: {
+    exit: 12,
+    http: 500,
+    hint: 'The farm ended during the build, more than once; see its log and ask again.',
+  },
   CANCELLED: { exit: 12, http: 409, hint: 'It was stopped on request; a later fetch goes on from there.' },
 } as const satisfies Record<string, Failure>
 
 export type FailureCode = keyof typeof FAILURES
 
-/** Plain values that go with a failure: the path, the peer, the field. */
-export type FailureData = Record<string, string | number | boolean | null | undefined>
+/** What is wrong with one field of a request. */
+export interface FieldProblem {
+  /** fileType, files[0].path; empty: the request as a whole. */
+  readonly field: string
+  readonly message: string
+}
+
+/** Plain values that go with a failure: the path, the peer, the field; of a BAD_REQUEST the problems, one or more. */
+export type FailureData = Record<string, string | number | boolean | null | undefined | readonly FieldProblem[]>
 
 /** A failure that a user or a peer caused or can mend; anything else that is thrown is INTERNAL. */
 export class HotblockError extends Error {
