@@ -52,6 +52,7 @@ export const FAILURES = {
     http: 403,
     hint: "Use the farm's own pages at its own address; load the page anew and try again.",
   },
+  TOO_MANY: { exit: 8, http: 429, hint: 'Too many wrong tokens came from your address; wait a minute.' },
   STALE_RECORD: { exit: 8, http: 409, hint: 'A newer record of that name is known and stays in force.' },
   BAD_TABLE: { exit: 8, http: 422, hint: 'The table is not what its root says; the peer that sent it was dropped.' },
   BAD_BLOCK: { exit: 8, http: 422, hint: 'The block is not what its hash says; the peer that sent it was dropped.' },
