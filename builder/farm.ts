@@ -13,7 +13,6 @@ import type { NodeApi } from '../node/api.ts'
 import type { Config } from '../node/config.ts'
 import { startDaemon } from '../node/daemon.ts'
 import type { Logger } from '../node/logging.ts'
-import { checkHome, furnishHome } from '../node/store/home.ts'
 import { HotblockError } from '../protocols/errors.ts'
 import type { Log } from '../protocols/ports.ts'
 import type { ImageConfig } from './config/image-config.ts'
@@ -143,7 +142,6 @@ export interface RunningFarm {
 /** @throws what startDaemon throws; BAD_CONFIG for the token file, LISTEN where the pages' address is taken */
 export async function startFarm(init: FarmInit): Promise<RunningFarm> {
   const { config, settings, log, requests, maker } = init
-  await checkHome(config.home)
   let farm: OpenFarm | undefined
   const daemon = await startDaemon({
     ...config,
@@ -162,7 +160,6 @@ export async function startFarm(init: FarmInit): Promise<RunningFarm> {
   }
   const warn = (error: unknown): void => log.warn({ error: String(error) }, 'a part of the farm did not stop in order')
   try {
-    await furnishHome(config.home)
     const directory = join(config.home, 'farm')
     const opened = await openFarm({
       directory,
