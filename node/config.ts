@@ -131,7 +131,7 @@ export interface ConfigSources {
  */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const { cwd, defaultHome, environmentHome } = sources
-  const file = sources.file === undefined ? {} : await readSettings(resolve(cwd, sources.file))
+  const file: Settings = sources.file === undefined ? {} : await readSettings(resolve(cwd, sources.file))
   const flags = checkSettings(withoutUndefined(sources.flags), (path) => flagName(path))
   const merged: Settings = { ...file, ...flags }
   const home = flags.home ?? environmentHome ?? file.home ?? defaultHome

@@ -27,7 +27,7 @@ export async function sendFile(request: FastifyRequest, reply: FastifyReply, fil
     reply.header('cache-control', 'no-cache')
     reply.header('content-disposition', `${file.inline ? 'inline' : 'attachment'}; filename="${file.fileName}"`)
     const { range: asked, 'if-range': condition, 'if-none-match': known } = request.headers
-    if (known !== undefined && known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag)) {
+    if (known?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag) === true) {
       return reply.code(304).send()
     }
     const usable = condition === undefined || condition === etag

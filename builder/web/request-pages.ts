@@ -52,7 +52,12 @@ interface Part {
 }
 
 /** @param given what the form was sent with, to be shown again */
-export function requestForm(form: FormName, catalog: Catalog, given: URLSearchParams, problems: readonly FieldProblem[]) {
+export function requestForm(
+  form: FormName,
+  catalog: Catalog,
+  given: URLSearchParams,
+  problems: readonly FieldProblem[],
+) {
   const parts = PARTS[form](catalog, given)
   const labels: Record<string, string> = {}
   for (const { id, label } of parts.flatMap(({ fields }) => fields)) labels[id] = label

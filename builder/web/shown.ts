@@ -1,7 +1,8 @@
 /** Builds and images as pages, the API and SOAP show them. */
+
+import type { Farm } from '../farm.ts'
 import { hasEnded, type LiveBuild } from '../queue/build.ts'
 import { type Entry, imageFileName } from '../repository/entry.ts'
-import type { Farm } from '../farm.ts'
 
 const PACKAGES_SHOWN = 6
 

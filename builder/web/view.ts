@@ -51,7 +51,12 @@ const HELPERS = {
 export type View = (template: string, head: PageHead, data: object) => string
 
 export function createView(): View {
-  const eta = new Eta({ views: join(import.meta.dirname, 'templates'), cache: true, autoEscape: true, rmWhitespace: false })
+  const eta = new Eta({
+    views: join(import.meta.dirname, 'templates'),
+    cache: true,
+    autoEscape: true,
+    rmWhitespace: false,
+  })
   return (template, head, data) =>
     eta.render(template, { ...data, ...head, pages: PAGES, version: VERSION, h: HELPERS })
 }

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HotblockError } from '../../../protocols/errors.ts'
 import { isSameOrigin } from '../hosts.ts'
 import type { Attempts } from './attempts.ts'
-import { type Session, type Sessions, SESSION_MS, sameText } from './sessions.ts'
+import { SESSION_MS, type Session, type Sessions, sameText } from './sessions.ts'
 import type { Tokens } from './tokens.ts'
 
 export interface GuardInit {

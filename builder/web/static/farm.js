@@ -55,7 +55,8 @@ function refresh(place) {
         const answer = await fetch(location.href, { headers: { accept: 'text/html' } })
         const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
         const newer = page.getElementById(place.id)
-        if (answer.ok && newer !== null && newer.innerHTML !== place.innerHTML) place.replaceChildren(...newer.childNodes)
+        if (answer.ok && newer !== null && newer.innerHTML !== place.innerHTML)
+          place.replaceChildren(...newer.childNodes)
       } catch {
         // The farm may be starting anew; the next time tells.
       }
