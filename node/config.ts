@@ -106,7 +106,7 @@ const settings = z.strictObject({
   rateDown: rate.optional(),
   hookBits: z.number().int().min(0).max(HOOK_BITS_MAX).optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
-  farm: z.unknown(),
+  farm: z.unknown().optional(),
 })
 
 /** Settings as they are written in a file or given by flags. */

@@ -13,8 +13,8 @@ import type { Farm } from '../farm.ts'
 import { hasEnded } from '../queue/build.ts'
 import { failureOfBuild } from '../web/problems.ts'
 import { shownBuild, shownImage } from '../web/shown.ts'
+import { XML_BYTES_MAX } from './limits.ts'
 
-export const XML_BYTES_MAX = 2 * 1024 * 1024
 /** JSON may write a character in six. */
 const BODY_BYTES_MAX = 6 * XML_BYTES_MAX + 4096
 const LINES_MAX = 500
