@@ -1,5 +1,6 @@
 /** A build: one request for an image on its way, as it is kept on disk and told to people. */
 import { z } from 'zod'
+import type { ImageConfig } from '../config/image-config.ts'
 import type { BuildProgress } from '../make/maker.ts'
 
 /**
@@ -74,4 +75,9 @@ export function isWaiting(build: Pick<Build, 'state'>): boolean {
 
 export function isRunning(build: Pick<Build, 'state'>): boolean {
   return build.state === 'building' || build.state === 'publishing'
+}
+
+export function summaryOf(config: ImageConfig): Summary {
+  const { class: imageClass, arch, fileType, appliance, groups, packages, boot } = config
+  return { class: imageClass, arch, fileType, appliance, groups: [...groups], packages: [...packages], boot }
 }

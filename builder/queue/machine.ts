@@ -68,7 +68,8 @@ const LEADS: Readonly<Record<BuildState, Partial<Record<BuildEvent['kind'], Buil
  */
 export function step(build: Build, event: BuildEvent, limits: Pick<QueueLimits, 'attemptsMax'>): Build {
   const state = LEADS[build.state][event.kind]
-  if (state === undefined) {
+  // Who was asked to stop does not publish.
+  if (state === undefined || (build.cancelling && event.kind === 'publish')) {
     const message = `build ${build.id} is ${build.state}: it is too late to ${event.kind} it`
     throw new HotblockError('BUILD_OVER', message, { build: build.id, state: build.state })
   }

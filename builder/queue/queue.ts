@@ -9,7 +9,7 @@ import type { Entry } from '../repository/entry.ts'
 import type { Repository } from '../repository/repository.ts'
 import type { Requests } from '../requests.ts'
 import { attemptBuild, type Publish } from './attempt.ts'
-import { type Build, hasEnded, isRunning, isWaiting, type LiveBuild, type Requester, type Summary } from './build.ts'
+import { type Build, hasEnded, isRunning, isWaiting, type LiveBuild, type Requester, summaryOf } from './build.ts'
 import { type BuildLog, type LogLine, openBuildLog, readBuildLog } from './build-log.ts'
 import type { FarmEvents } from './events.ts'
 import { openBuildFiles } from './files.ts'
@@ -73,6 +73,8 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
   const builds = new Map<number, Build>(found.map((build) => [build.id, build]))
   const progresses = new Map<number, BuildProgress>()
   const logs = new Map<number, BuildLog>()
+  /** Builds that are not on disk yet: they are told of and shared, but not begun. */
+  const creating = new Map<number, Promise<void>>()
   const running = new Map<number, { readonly abort: AbortController; readonly ended: Promise<void> }>()
   const listeners = new Set<(build: LiveBuild) => void>()
   let lastId = Math.max(0, ...builds.keys())
@@ -138,10 +140,39 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
   async function run(id: number, abort: AbortController): Promise<void> {
     const directory = join(jobs, String(id))
     const startedAt = now()
-    let buildLog: BuildLog | undefined
+    const buildLog = await openBuildLog(files.logPath(id)).catch((error: unknown) => asHotblockError(error))
+    if (buildLog instanceof HotblockError) {
+      const { code, message } = buildLog
+      return apply(id, { kind: 'fail', at: now(), error: { code, message } })
+    }
+    logs.set(id, buildLog)
+    const outcome = await attempt(id, directory, buildLog, abort.signal)
+    // Nothing of the work is left when the end is told.
+    await removeDirectory(directory).catch((error: unknown) => {
+      log.warn({ build: id, error: String(error) }, 'what a build worked with was not removed')
+    })
+    const event = outcome instanceof HotblockError ? failed(outcome) : ({ kind: 'ready', at: now() } as const)
+    const ended = step(known(id), event, limits)
+    const text = outcome instanceof HotblockError ? `${outcome.code}: ${outcome.message}` : `${outcome.bytes} bytes`
+    buildLog.write(event.kind === 'stop' ? 'the farm stops; the build goes on when it is back' : endText(ended, text))
+    const saved = apply(id, event)
+    const { state } = ended
+    if (state === 'ready' || state === 'failed' || state === 'cancelled') {
+      note(ended, state, text, { seconds: (now() - startedAt) / 1000 })
+    }
+    await saved
+    await buildLog.close()
+    logs.delete(id)
+  }
+
+  /** @returns the image, or what it failed with */
+  async function attempt(
+    id: number,
+    directory: string,
+    buildLog: BuildLog,
+    signal: AbortSignal,
+  ): Promise<Entry | HotblockError> {
     try {
-      buildLog = await openBuildLog(files.logPath(id))
-      logs.set(id, buildLog)
       const build = known(id)
       buildLog.write(`build ${id}, attempt ${build.attempts}: ${build.name}`)
       note(build, 'started', `attempt ${build.attempts}`)
@@ -151,15 +182,15 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
         throw new HotblockError('BAD_CONFIG', 'the configuration means something else since the farm was started anew')
       }
       await emptyDirectory(directory)
-      abort.signal.throwIfAborted()
-      const entry = await attemptBuild({
+      signal.throwIfAborted()
+      return await attemptBuild({
         ...init,
         build,
         config,
         xml,
         directory,
         log: buildLog,
-        signal: abort.signal,
+        signal,
         progress(progress) {
           progresses.set(id, progress)
           tell(known(id))
@@ -171,30 +202,15 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
           }
         },
       })
-      buildLog.write('ready')
-      await apply(id, { kind: 'ready', at: now() })
-      note(build, 'ready', `${entry.bytes} bytes`, { seconds: (now() - startedAt) / 1000 })
     } catch (thrown) {
       const failure = asHotblockError(thrown)
-      if (closed) {
-        buildLog?.write('the farm stops; the build goes on when it is back')
-        await apply(id, { kind: 'stop', at: now() })
-        return
-      }
       if (failure.code === 'INTERNAL') log.error({ build: id, err: thrown }, 'a build failed unexpectedly')
-      const { code, message } = failure
-      await apply(id, { kind: 'fail', at: now(), error: { code, message } })
-      const after = known(id)
-      buildLog?.write(after.state === 'cancelled' ? 'cancelled' : `failed: ${code}: ${message}`)
-      const seconds = (now() - startedAt) / 1000
-      note(after, after.state === 'cancelled' ? 'cancelled' : 'failed', `${code}: ${message}`, { seconds })
-    } finally {
-      await buildLog?.close()
-      logs.delete(id)
-      await removeDirectory(directory).catch((error: unknown) => {
-        log.warn({ build: id, error: String(error) }, 'what a build worked with was not removed')
-      })
+      return failure
     }
+  }
+
+  function failed({ code, message }: HotblockError): BuildEvent {
+    return closed ? { kind: 'stop', at: now() } : { kind: 'fail', at: now(), error: { code, message } }
   }
 
   function begin(build: Build): void {
@@ -217,7 +233,8 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
     clearTimeout(retry)
     // A build whose state has ended may still be tidying up; its place is free only after that.
     const leaving = [...running.keys()].filter((id) => !isRunning(known(id))).length
-    const next = turn(builds.values(), { ...limits, parallel: limits.parallel - leaving }, free)
+    const there = [...builds.values()].filter(({ id }) => !creating.has(id))
+    const next = turn(there, { ...limits, parallel: limits.parallel - leaving }, free)
     waitsFor = next.waitsFor
     for (const build of next.start) begin(build)
     if (waitsFor === 'disk') retry = setTimeout(() => void pump(), DISK_RETRY_MS)
@@ -245,6 +262,7 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
       const before = shared(builds.values(), key, limits)
       if (before !== undefined) {
         note(before, 'shared', `via ${by.via}`, { who: by.who })
+        await creating.get(before.id)
         await apply(before.id, { kind: 'share', at: now() })
         return { kind: 'build', build: live(known(before.id)), joined: true }
       }
@@ -263,11 +281,15 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
         stages: [],
       }
       builds.set(build.id, build)
+      const created = files.create(build, requests.toXml(config))
+      creating.set(build.id, created)
       try {
-        await files.create(build, requests.toXml(config))
+        await created
       } catch (error) {
         builds.delete(build.id)
         throw asHotblockError(error)
+      } finally {
+        creating.delete(build.id)
       }
       note(build, 'requested', `via ${by.via}`)
       tell(known(build.id))
@@ -363,9 +385,10 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
   }
 }
 
-function summaryOf(config: ImageConfig): Summary {
-  const { class: imageClass, arch, fileType, appliance, groups, packages, boot } = config
-  return { class: imageClass, arch, fileType, appliance, groups: [...groups], packages: [...packages], boot }
+/** The last line of a log. */
+function endText({ state }: Build, text: string): string {
+  if (state === 'ready') return 'ready'
+  return state === 'cancelled' ? 'cancelled' : `failed: ${text}`
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
