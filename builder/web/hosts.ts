@@ -33,6 +33,8 @@ export function ownPath(next: string | undefined): string {
   if (next === undefined || !next.startsWith('/') || next.length > 8192) return '/'
   const base = 'http://farm.invalid'
   const url = URL.parse(next, base)
-  if (url === null || url.origin !== base || next.startsWith('//') || next.includes('\\')) return '/'
+  if (url === null || url.origin !== base || next.includes('\\')) return '/'
+  // '/.//other.example' becomes '//other.example', which a browser takes for a host.
+  if (url.pathname.startsWith('//')) return '/'
   return `${url.pathname}${url.search}`
 }
