@@ -10,6 +10,8 @@ export interface FarmParts {
   readonly maker: ImageMaker
 }
 
+export type LoadParts = (settings: FarmSettings, log: Logger) => Promise<FarmParts>
+
 /** @throws BAD_CONFIG for a catalogue or a setting that is wrong */
 export async function loadParts(_settings: FarmSettings, _log: Logger): Promise<FarmParts> {
   throw new HotblockError('INTERNAL', 'this version has no maker of images')

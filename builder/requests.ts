@@ -10,6 +10,8 @@ export interface Requests {
   /** Fields under the names of ImageConfig; what may be left out may be. */
   fromJson(value: unknown): ImageConfig
   toXml(config: ImageConfig): string
+  /** What toXml has written, whatever has become of the catalogue since. */
+  restore(xml: string): ImageConfig
   /** SHA-256 of the canonical configuration, 64 hexadecimal digits. */
   key(config: ImageConfig): string
   /** Name in the mesh: the configuration's, or one that is made of class, architecture and key. */

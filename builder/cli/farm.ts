@@ -2,12 +2,20 @@
 import type { Command } from 'commander'
 import type { Cli } from '../../node/cli/cli.ts'
 import { gather } from '../../node/cli/options.ts'
+import type { LoadParts } from '../parts.ts'
 import { register as registerBuild } from './build.ts'
 import { register as registerLog } from './log.ts'
 import { register as registerRepository } from './repository.ts'
 import { type RunFlags, runFarm } from './run.ts'
 
-export function register(program: Command, cli: Cli): void {
+export const register = registerWith(async (settings, log) => (await import('../parts.ts')).loadParts(settings, log))
+
+/** The commands of a farm whose images are made by these parts. */
+export function registerWith(load: LoadParts): (program: Command, cli: Cli) => void {
+  return (program, cli) => registerAll(program, cli, load)
+}
+
+function registerAll(program: Command, cli: Cli, load: LoadParts): void {
   const farm = program
     .command('farm')
     .description('run a farm: a node that makes images on request; its log goes to standard error')
@@ -25,7 +33,7 @@ export function register(program: Command, cli: Cli): void {
     .option('--rate-up <RATE>', 'send at most so much a second (default: no limit)')
     .option('--rate-down <RATE>', 'receive at most so much a second (default: no limit)')
     .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent (default: info)')
-    .action((flags: RunFlags) => runFarm(cli, flags))
+    .action((flags: RunFlags) => runFarm(cli, flags, load))
   registerBuild(farm, cli)
   registerRepository(farm, cli)
   registerLog(farm, cli)

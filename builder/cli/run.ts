@@ -2,6 +2,7 @@
 import type { Cli } from '../../node/cli/cli.ts'
 import { keyValues } from '../../node/cli/format.ts'
 import type { RawSettings } from '../../node/config.ts'
+import type { LoadParts } from '../parts.ts'
 
 export interface RunFlags {
   readonly config?: string
@@ -20,7 +21,7 @@ export interface RunFlags {
   readonly logLevel?: string
 }
 
-export async function runFarm(cli: Cli, flags: RunFlags): Promise<void> {
+export async function runFarm(cli: Cli, flags: RunFlags, load: LoadParts): Promise<void> {
   // Loaded late: the other commands of the farm need none of it.
   const { loadConfig } = await import('../../node/config.ts')
   const { checkHome } = await import('../../node/control/socket.ts')
@@ -42,8 +43,7 @@ export async function runFarm(cli: Cli, flags: RunFlags): Promise<void> {
   const settings = readSettings(config.farm, { listenHttp, publicUrl, tokenFile, work, parallel }, config.home, cwd)
   await checkHome(config.home)
   const log = createLogger(config.logLevel, stderr.isTTY === true ? stderr : undefined)
-  const { loadParts } = await import('../parts.ts')
-  const parts = await loadParts(settings, log)
+  const parts = await load(settings, log)
   const { startFarm } = await import('../farm.ts')
   const farm = await startFarm({ config, settings, log, ...parts })
   const { peer, addresses, url } = farm

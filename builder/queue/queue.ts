@@ -27,7 +27,7 @@ export interface QueueInit {
   /** Builds work here. */
   readonly work: string
   readonly limits: QueueLimits
-  readonly requests: Pick<Requests, 'fromXml' | 'toXml' | 'key' | 'name'>
+  readonly requests: Pick<Requests, 'restore' | 'toXml' | 'key' | 'name'>
   readonly maker: ImageMaker
   readonly repository: Repository
   readonly publish: Publish
@@ -177,7 +177,7 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
       buildLog.write(`build ${id}, attempt ${build.attempts}: ${build.name}`)
       note(build, 'started', `attempt ${build.attempts}`)
       const xml = await files.config(id)
-      const config = requests.fromXml(xml)
+      const config = requests.restore(xml)
       if (requests.key(config) !== build.key) {
         throw new HotblockError('BAD_CONFIG', 'the configuration means something else since the farm was started anew')
       }

@@ -116,6 +116,7 @@ export function createRequests(): Requests {
       })
       return `<image>${json.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</image>\n`
     },
+    restore: (xml) => requests.fromXml(xml),
     key: (config) => createHash('sha256').update(requests.toXml(config)).digest('hex'),
     name: (config) => config.name || `${config.class}-${config.arch}-${requests.key(config).slice(0, 8)}`,
     schema: { type: 'object', properties: { class: { type: 'string' } } },
