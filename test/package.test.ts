@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -45,11 +45,23 @@ test.after(({ directory }) => {
 })
 
 test('it holds the compiled program and its papers, and nothing else', ({ files }) => {
-  const others = files.filter((path) => !/^dist\/(?:node|protocols|builder|simulations)\/.+\.(?:js|d\.ts)$/.test(path))
+  const program = /^dist\/(?:node|protocols|builder|simulations)\/.+\.(?:js|d\.ts)$/
+  const catalogue = /^dist\/builder\/catalog\/(?:classes|groups|appliances)\/[a-z0-9-]+\.yaml$/
+  const others = files.filter((path) => !program.test(path) && !catalogue.test(path))
   assert.equal(others.sort(), ['LICENSE', 'README.md', 'package.json'])
   for (const path of ['dist/node/main.js', 'dist/node/pool/worker.js', 'dist/builder/publish.js']) {
     assert.ok(files.includes(path), path)
   }
+  const sources = globSync('builder/catalog/*/*.yaml', { cwd: ROOT })
+  assert.equal(files.filter((path) => catalogue.test(path)).sort(), sources.map((path) => `dist/${path}`).sort())
+})
+
+test('the catalogue that ships with it is found', async ({ packageDirectory }) => {
+  const path = join(packageDirectory, 'dist', 'builder', 'catalog', 'load.js')
+  const script = `import(${JSON.stringify(path)}).then(async ({ loadCatalog }) => {
+    console.log([...(await loadCatalog()).classes.keys()].join())
+  })`
+  assert.match(await run('-e', packageDirectory, [script]), /\bdebian12\b/)
 })
 
 test('the command says its version', async (context) => {

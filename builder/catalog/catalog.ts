@@ -11,13 +11,14 @@ export interface ImageClass {
   readonly family: Family
   /** Debian: the release's name (bookworm); RPM: its version. */
   readonly release: string
+  /** Debian's names, of those that this machine makes; the first one is the default. */
   readonly architectures: readonly string[]
   /** Debian: URI of a mirror; empty: the mirror that the machine itself uses. */
   readonly mirror: string
   /** Debian: YYYYMMDDTHHMMSSZ of snapshot.debian.org; empty: the mirror as it is. */
   readonly snapshot: string
   readonly components: readonly string[]
-  /** RPM: repositories to install from (dnf); with their keys. */
+  /** RPM: repositories to install from (dnf), which puts its own name of the architecture for $basearch; with their keys. */
   readonly repositories: readonly { readonly id: string; readonly uri: string; readonly key: string }[]
   /** Packages of every image of the class. */
   readonly packages: readonly string[]
@@ -30,7 +31,7 @@ export interface ImageClass {
 export interface PackageGroup {
   readonly name: string
   readonly title: string
-  /** By class, with `*` for all others. */
+  /** By class, with `*` for all others; a class without either has no such group. */
   readonly packages: Readonly<Record<string, readonly string[]>>
 }
 
