@@ -42,14 +42,19 @@ export function addCreate(app: FastifyInstance, context: WebContext, view: View)
       const head = { title: 'Create this image?', path: '/create', session }
       return reply.type('text/html; charset=utf-8').send(view('confirm', head, { fields }))
     }
-    return create(context, request, reply, byUrl(parameters), howOf(parameters), { who, via: 'create' })
+    // The URL's own text: taking it apart is stricter than URLSearchParams are.
+    const config = farm.requests.fromQuery(request.url.split('?', 2)[1] ?? '', HOW)
+    return create(context, request, reply, config, howOf(parameters), { who, via: 'create' })
   })
 
   app.post('/create', async (request, reply) => {
     const fields = fieldsOf(request)
     const who = guard.needForm(request, fields)
     const form = fields.get('form') ?? 'url'
-    if (form === 'url') return create(context, request, reply, byUrl(fields), howOf(fields), { who, via: 'create' })
+    if (form === 'url') {
+      const config = farm.requests.fromQuery(fields.toString(), HOW)
+      return create(context, request, reply, config, howOf(fields), { who, via: 'create' })
+    }
     if (!Object.hasOwn(FORMS, form)) throw new HotblockError('USAGE', 'there is no such form')
     try {
       const config = farm.requests.fromJson(rawRequest(fields))
@@ -72,11 +77,6 @@ export function addCreate(app: FastifyInstance, context: WebContext, view: View)
         .send(view('request', { ...head }, { ...requestForm(name, catalog, fields, problems), ...head }))
     }
   })
-
-  function byUrl(parameters: URLSearchParams): ImageConfig {
-    const what = new URLSearchParams([...parameters].filter(([name]) => !HOW.includes(name)))
-    return farm.requests.fromQuery(what)
-  }
 }
 
 function howOf(parameters: URLSearchParams): How {

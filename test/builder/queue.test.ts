@@ -12,14 +12,14 @@ const BY = { who: 'tester', via: 'api' } as const
 const PATIENCE = AbortSignal.timeout(20_000)
 
 async function ask(farm: TestFarm, raw: object): Promise<number> {
-  const submitted = await farm.submit(farm.requests.fromJson(raw), BY)
+  const submitted = await farm.submit(farm.requests.fromJson({ class: 'debian-12', ...raw }), BY)
   assert.is(submitted.kind, 'build')
   return submitted.kind === 'build' ? submitted.build.id : 0
 }
 
 test('a request becomes an image with all that belongs to it', async () => {
   await withFarm({}, async (farm) => {
-    const id = await ask(farm, { name: 'first', boot: 'direct', packages: ['less'] })
+    const id = await ask(farm, { name: 'first', fileType: '.img', boot: 'direct', packages: ['less'] })
     const build = await farm.queue.wait(id, PATIENCE)
     assert.is(build.state, 'ready', JSON.stringify(build.error))
     const [entry] = farm.repository.list()
@@ -44,7 +44,10 @@ test('equal requests at the same time share one build; a later one gets the imag
     assert.equal(new Set(ids).size, 1)
     assert.is((await farm.queue.wait(ids[0]!, PATIENCE)).requests, 5)
     assert.equal(farm.maker.made, ['same'])
-    const later = await farm.submit(farm.requests.fromJson({ name: 'same', packages: ['slow'] }), BY)
+    const later = await farm.submit(
+      farm.requests.fromJson({ class: 'debian-12', name: 'same', packages: ['slow'] }),
+      BY,
+    )
     assert.is(later.kind, 'image')
   })
 })
@@ -53,7 +56,7 @@ test('no more builds run than allowed, and no more wait', async () => {
   await withFarm({ settings: { parallel: 2, queueMax: 3 } }, async (farm) => {
     const ids: number[] = []
     for (let i = 0; i < 5; i++) ids.push(await ask(farm, { name: `n${i}`, packages: ['slow'] }))
-    await rejectsCode('QUEUE_FULL', farm.submit(farm.requests.fromJson({ name: 'n5' }), BY))
+    await rejectsCode('QUEUE_FULL', farm.submit(farm.requests.fromJson({ class: 'debian-12', name: 'n5' }), BY))
     const states = await Promise.all(ids.map((id) => farm.queue.wait(id, PATIENCE)))
     assert.ok(states.every(({ state }) => state === 'ready'))
     assert.is(farm.maker.parallelMax, 2)
@@ -147,7 +150,7 @@ test('what was asked for is there after a restart; an ended queue takes nothing 
     const before = await openTestFarm(directory)
     const id = await ask(before, { name: 'later' })
     await before.close()
-    await rejectsCode('CANCELLED', before.submit(before.requests.fromJson({ name: 'x' }), BY))
+    await rejectsCode('CANCELLED', before.submit(before.requests.fromJson({ class: 'debian-12', name: 'x' }), BY))
     const after = await openTestFarm(directory)
     assert.is(after.queue.get(id).state, 'queued')
     after.queue.start()

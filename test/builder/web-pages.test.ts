@@ -9,9 +9,12 @@ import { type TestFarm, withWeb } from '../support/farm/farm.ts'
 const PATIENCE = AbortSignal.timeout(20_000)
 
 async function make(farm: TestFarm, raw: object): Promise<string> {
-  const submitted = await farm.submit(farm.requests.fromJson(raw), { who: 'tester', via: 'page' })
+  const submitted = await farm.submit(farm.requests.fromJson({ class: 'debian-12', ...raw }), {
+    who: 'tester',
+    via: 'page',
+  })
   if (submitted.kind === 'build') await farm.queue.wait(submitted.build.id, PATIENCE)
-  return farm.requests.key(farm.requests.fromJson(raw))
+  return farm.requests.key(farm.requests.fromJson({ class: 'debian-12', ...raw }))
 }
 
 test('every page is there, empty and full, with title, landmarks and navigation', async () => {

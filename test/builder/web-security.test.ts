@@ -36,7 +36,10 @@ test('the URL of the slides creates with a token, waits, and sends the file', as
     assert.equal([later.statusCode, later.headers.location], [303, '/builds/2'])
     const json = await ask(app, { url: '/create?class=debian-13&synchronous=on', headers: BEARER })
     assert.is(json.json().image.config.class, 'debian-13')
-    const failed = await ask(app, { url: '/create?package=fail-no-space&synchronous=on', headers: BEARER })
+    const failed = await ask(app, {
+      url: '/create?class=debian-12&package=fail-no-space&synchronous=on',
+      headers: BEARER,
+    })
     assert.equal([failed.statusCode, failed.json().error.code], [507, 'NO_SPACE'])
     const wrong = await ask(app, { url: '/create?class=nt4', headers: BEARER })
     assert.equal([wrong.statusCode, wrong.json().error.fields[0].field], [400, 'class'])
@@ -45,7 +48,10 @@ test('the URL of the slides creates with a token, waits, and sends the file', as
 
 test('without a token nothing is created, cancelled or deleted', async () => {
   await withWeb({}, async (app, farm) => {
-    await farm.submit(farm.requests.fromJson({ name: 'a', packages: ['forever'] }), { who: 'tester', via: 'api' })
+    await farm.submit(farm.requests.fromJson({ class: 'debian-12', name: 'a', packages: ['forever'] }), {
+      who: 'tester',
+      via: 'api',
+    })
     const key = 'ab'.repeat(32)
     const calls: (InjectOptions & { url: string })[] = [
       { url: CREATE },
@@ -101,7 +107,7 @@ test('a form of another site does nothing, even with the cookie', async () => {
     const browser = await Browser.loggedIn(app)
     const { body } = await browser.get('/request')
     const [, csrf = ''] = /name="csrf" value="([^"]+)"/.exec(body) ?? []
-    const fields = { form: 'simple', name: 'x' }
+    const fields = { form: 'simple', name: 'x', class: 'debian-12' }
     const refused: [Record<string, string>, Record<string, string>][] = [
       [{}, {}],
       [{ csrf: 'x'.repeat(43) }, {}],

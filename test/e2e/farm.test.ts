@@ -20,15 +20,16 @@ async function withFarm(use: (farm: FarmProcess, directory: string) => Promise<v
   })
 }
 
-async function configuration(directory: string, raw: object): Promise<string> {
+async function configuration(directory: string, raw: Readonly<Record<string, string>>): Promise<string> {
   const path = join(directory, 'config.xml')
-  await writeFile(path, `<image>${JSON.stringify(raw)}</image>\n`)
+  const elements = Object.entries({ class: 'debian-12', ...raw }).map(([name, text]) => `<${name}>${text}</${name}>`)
+  await writeFile(path, `<image>${elements.join('')}</image>\n`)
   return path
 }
 
 test('a configuration becomes an image that a worker fetches by its name', () =>
   withFarm(async (farm, directory) => {
-    const config = await configuration(directory, { name: 'made', fileType: '.img' })
+    const config = await configuration(directory, { name: 'made', filetype: '.img' })
     const output = join(directory, 'copy.img')
     const build = await farmCommand(farm.home, 'build', config, '--output', output, '--json')
     assert.is(build.status, 0, build.stderr)
@@ -70,7 +71,7 @@ test('failures reach the command line with code, status and words of the tool', 
     const bad = await farmCommand(farm.home, 'build', await configuration(directory, { class: 'nt4' }), '--json')
     assert.equal([bad.status, JSON.parse(bad.stdout).error.code], [2, 'BAD_REQUEST'])
     assert.match(bad.stderr, /there is no class/)
-    const config = await configuration(directory, { name: 'x', packages: ['fail-no-space'] })
+    const config = await configuration(directory, { name: 'x', package: 'fail-no-space' })
     const failed = await farmCommand(farm.home, 'build', config, '--wait')
     assert.is(failed.status, 6)
     assert.match(failed.stderr, /NO_SPACE: the tool failed/)
@@ -81,7 +82,7 @@ test('failures reach the command line with code, status and words of the tool', 
     assert.is((await farmCommand(farm.home, 'cancel', 'x')).status, 2)
     assert.is((await farmCommand(farm.home, 'build', join(directory, 'none.xml'))).status, 4)
     assert.is((await farmCommand(join(directory, 'nobody'), 'list')).status, 3)
-    const running = await configuration(directory, { name: 'y', packages: ['forever'] })
+    const running = await configuration(directory, { name: 'y', package: 'forever' })
     assert.match((await farmCommand(farm.home, 'build', running)).stdout, /build +2, (queued|building)/)
     const cancelled = await farmCommand(farm.home, 'cancel', '2', '--json')
     assert.is(cancelled.status, 0, cancelled.stderr)
@@ -97,8 +98,8 @@ test('after kill -9 the interrupted build is said and runs again; what waited st
       const answer = await farm.ask('/api/builds', { method: 'POST', headers, body: JSON.stringify(raw) })
       return (await answer.json()) as { build: { id: number; state: string } }
     }
-    const { build } = await post({ name: 'first', packages: ['slow'] })
-    const { build: waiting } = await post({ name: 'second', packages: ['slow'] })
+    const { build } = await post({ class: 'debian-12', name: 'first', packages: ['slow'] })
+    const { build: waiting } = await post({ class: 'debian-12', name: 'second', packages: ['slow'] })
     await new Promise((resolve) => setTimeout(resolve, 400))
     await farm.kill()
     assert.is(readdirSync(join(home, 'farm', 'work', 'jobs')).length, 1)

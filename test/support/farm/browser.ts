@@ -33,16 +33,18 @@ export class Browser {
     return this.#ask('POST', url, body, { 'content-type': 'application/x-www-form-urlencoded', ...headers })
   }
 
-  /** Sends the form of a page, with the fields that it hides. Forms at a page's own path post there; requests, to /create. */
+  /** Sends the form of a page, with the fields that it hides and what its lists propose. Forms at a page's own path post there; requests, to /create. */
   async form(path: string, fields: Record<string, string>): Promise<Page> {
     const own = path.endsWith('/cancel') ? path.slice(0, -'/cancel'.length) : path
     const { body } = await this.get(own)
     const [, csrf = ''] = /name="csrf" value="([^"]+)"/.exec(body) ?? []
     const [, form] = /name="form" value="([^"]+)"/.exec(body) ?? []
+    const chosen = [...body.matchAll(/<select id="([^"]+)"[\s\S]*?<option value="([^"]*)" selected/g)]
+    const selects = Object.fromEntries(chosen.map(([, name = '', value = '']) => [name, value]))
     const target = path.startsWith('/request') ? '/create' : path
     return this.post(
       target,
-      { csrf, ...(form === undefined ? {} : { form }), ...fields },
+      { csrf, ...(form === undefined ? {} : { form }), ...selects, ...fields },
       { 'sec-fetch-site': 'same-origin' },
     )
   }

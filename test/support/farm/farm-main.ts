@@ -2,7 +2,7 @@
 import { registerWith } from '../../../builder/cli/farm.ts'
 import { runCli } from '../../../node/cli/program.ts'
 import { createMaker } from './maker.ts'
-import { createRequests } from './requests.ts'
+import { testRequests } from './requests.ts'
 
 const status = await runCli(
   {
@@ -24,7 +24,7 @@ const status = await runCli(
     {
       name: 'farm',
       summary: 'the farm',
-      load: async () => registerWith(async () => ({ requests: createRequests(), maker: createMaker(3_000_000) })),
+      load: async () => registerWith(async () => ({ requests: testRequests(), maker: createMaker(3_000_000) })),
     },
   ],
 )

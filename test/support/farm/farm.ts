@@ -10,7 +10,7 @@ import { silentLog } from '../../../protocols/ports.ts'
 import { withDirectory } from '../temporary.ts'
 import { createMaker, type TestMaker } from './maker.ts'
 import { createNode, type TestNode } from './node.ts'
-import { createRequests } from './requests.ts'
+import { testRequests } from './requests.ts'
 
 export const TOKEN = 'a-token-for-tests-0123456789'
 export const HOST = '127.0.0.1:8473'
@@ -36,7 +36,7 @@ export async function openTestFarm(directory: string, options: FarmOptions = {})
   const farm = await openFarm({
     directory: join(directory, 'farm'),
     settings,
-    requests: createRequests(),
+    requests: testRequests(),
     maker,
     node,
     log: options.log ?? silentLog,
