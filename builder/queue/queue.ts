@@ -1,6 +1,7 @@
 /** The build queue: carries out what machine.ts decides, on disk, with the maker and the node. */
 import { mkdir, readdir, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
+import { formatBytes } from '../../node/cli/format.ts'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Log } from '../../protocols/ports.ts'
 import type { ImageConfig } from '../config/image-config.ts'
@@ -153,7 +154,7 @@ export async function openQueue(init: QueueInit): Promise<Queue> {
     })
     const event = outcome instanceof HotblockError ? failed(outcome) : ({ kind: 'ready', at: now() } as const)
     const ended = step(known(id), event, limits)
-    const text = outcome instanceof HotblockError ? `${outcome.code}: ${outcome.message}` : `${outcome.bytes} bytes`
+    const text = outcome instanceof HotblockError ? `${outcome.code}: ${outcome.message}` : formatBytes(outcome.bytes)
     buildLog.write(event.kind === 'stop' ? 'the farm stops; the build goes on when it is back' : endText(ended, text))
     const saved = apply(id, event)
     const { state } = ended

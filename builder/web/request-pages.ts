@@ -48,6 +48,8 @@ interface ChoiceField {
 }
 interface Part {
   readonly title: string
+  /** Shown when it is asked for: few need it. */
+  readonly folded?: true
   readonly fields: readonly (TextField | ChoiceField)[]
 }
 
@@ -58,18 +60,25 @@ export function requestForm(
   given: URLSearchParams,
   problems: readonly FieldProblem[],
 ) {
-  const parts = PARTS[form](catalog, given)
+  const parts = PARTS[form](catalog, given).map((part) => ({ ...part, open: isUsed(part, problems) }))
   const labels: Record<string, string> = {}
   for (const { id, label } of parts.flatMap(({ fields }) => fields)) labels[id] = label
   return {
     form,
     ...FORMS[form],
+    heading: FORMS[form].title,
     parts,
     labels,
     problems,
     synchronous: given.get('synchronous') === 'on',
     download: given.get('download') === 'on',
   }
+}
+
+function isUsed({ fields }: Part, problems: readonly FieldProblem[]): boolean {
+  return fields.some(
+    (field) => problems.some((problem) => problem.field === field.id) || ('value' in field && field.value !== ''),
+  )
 }
 
 /** Whether a form has a field of that name. */
@@ -131,7 +140,8 @@ const PARTS: Readonly<Record<FormName, (catalog: Catalog, given: URLSearchParams
       ],
     },
     {
-      title: 'Customisation',
+      title: 'Customisation script and files',
+      folded: true,
       fields: [
         {
           id: 'script',
@@ -146,6 +156,7 @@ const PARTS: Readonly<Record<FormName, (catalog: Catalog, given: URLSearchParams
     },
     {
       title: 'Package repositories',
+      folded: true,
       fields: Array.from({ length: FORM_REPOSITORIES }, (_, i) => repositoryFields(i, given)).flat(),
     },
   ],
