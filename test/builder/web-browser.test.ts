@@ -20,7 +20,12 @@ let browser: Browser
 
 test.before(async () => {
   // As root there is no sandbox; what is looked at is only the farm's own.
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] })
+  const options = { executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] }
+  browser = await chromium.launch(options).catch((error: Error) => {
+    // uvu says nothing of a hook that fails.
+    console.error(`Chromium is needed (Debian's package chromium): ${error.message}`)
+    throw error
+  })
 })
 test.after(() => browser.close())
 
