@@ -6,7 +6,7 @@ import { type ImageRecord, signRecord } from '../protocols/records/record.ts'
 
 /**
  * Publishes an image file under a name: import, record, announcement. The same image under the same name again keeps its
- * record; another image gets the next sequence.
+ * record; another image, or one of another configuration, gets the next sequence.
  * @throws BAD_NAME, NO_SUCH_FILE, BAD_FILE, NO_SPACE
  */
 export async function publishImage(
@@ -21,8 +21,10 @@ export async function publishImage(
   const { table } = await importImage(deps.store, deps.pool, file, options, progress)
   progress({ phase: 'sign', doneBytes: table.imageBytes, imageBytes: table.imageBytes })
   const before = deps.book.held(deps.self, name)
-  const same = before?.record.root.equals(table.root) === true
-  const bytes = same ? before.bytes : await sign(deps, name, table, (before?.record.sequence ?? 0) + 1)
+  const { configDigest } = options
+  const same = before?.record.root.equals(table.root) === true && equal(before.record.configDigest, configDigest)
+  const sequence = (before?.record.sequence ?? 0) + 1
+  const bytes = same ? before.bytes : await sign(deps, { name, table, sequence, configDigest })
   const { record } = await deps.book.accept(bytes)
   await deps.announce(record, bytes)
   progress({ phase: 'done', doneBytes: table.imageBytes, imageBytes: table.imageBytes })
@@ -40,12 +42,20 @@ export async function publishImage(
   }
 }
 
-async function sign(
-  deps: PublishDeps,
-  name: string,
-  table: Pick<ImageRecord, 'root' | 'imageBytes' | 'format'>,
-  sequence: number,
-): Promise<Uint8Array> {
+interface Signed {
+  readonly name: string
+  readonly table: Pick<ImageRecord, 'root' | 'imageBytes' | 'format'>
+  readonly sequence: number
+  readonly configDigest: Uint8Array | undefined
+}
+
+async function sign(deps: PublishDeps, { name, table, sequence, configDigest }: Signed): Promise<Uint8Array> {
   const { root, imageBytes, format } = table
-  return signRecord({ name, sequence, root, imageBytes, format, time: Date.now() }, deps.privateKey)
+  const fields = { name, sequence, root, imageBytes, format, time: Date.now() }
+  return signRecord(configDigest === undefined ? fields : { ...fields, configDigest }, deps.privateKey)
+}
+
+function equal(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b
+  return Buffer.compare(a, b) === 0
 }

@@ -201,6 +201,10 @@ export interface PublishOptions {
   cut: string
   /** Longest block of file data, bytes. */
   blockBytes?: number | undefined
+  /** Digest of the configuration that the image was made from, for its record. Only within the process. */
+  configDigest?: Uint8Array | undefined
+  /** The file may be moved into the store in place of being copied, where it lies on the same disk. Only within the process. */
+  take?: boolean | undefined
 }
 
 /** A daemon that runs, as whoever started it holds it. */

@@ -44,9 +44,12 @@ export interface Config {
   /** A block hash whose first so many bits are zero is advertised; nodes find each other's blocks by an equal value. */
   readonly hookBits: number
   readonly logLevel: LogLevel
+  /** Settings of the farm as they are in the file, for whoever runs one to check. */
+  readonly farm?: unknown
 }
 
-const size = z.union([z.string(), z.number()]).transform((value, ctx) => {
+/** Bytes, as a number or as text like 20G. */
+export const size = z.union([z.string(), z.number()]).transform((value, ctx) => {
   const bytes = typeof value === 'number' ? value : parseSize(value)
   if (bytes !== undefined && Number.isSafeInteger(bytes) && bytes >= 0) return bytes
   ctx.addIssue({ code: 'custom', message: `${shown(value)} is no size; write one like 20G, 512MiB or 1.5TB` })
@@ -103,6 +106,7 @@ const settings = z.strictObject({
   rateDown: rate.optional(),
   hookBits: z.number().int().min(0).max(HOOK_BITS_MAX).optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
+  farm: z.unknown().optional(),
 })
 
 /** Settings as they are written in a file or given by flags. */
@@ -127,7 +131,7 @@ export interface ConfigSources {
  */
 export async function loadConfig(sources: ConfigSources): Promise<Config> {
   const { cwd, defaultHome, environmentHome } = sources
-  const file = sources.file === undefined ? {} : await readSettings(resolve(cwd, sources.file))
+  const file: Settings = sources.file === undefined ? {} : await readSettings(resolve(cwd, sources.file))
   const flags = checkSettings(withoutUndefined(sources.flags), (path) => flagName(path))
   const merged: Settings = { ...file, ...flags }
   const home = flags.home ?? environmentHome ?? file.home ?? defaultHome
@@ -142,6 +146,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     rateDownBytes: merged.rateDown,
     hookBits: merged.hookBits ?? HOOK_BITS,
     logLevel: merged.logLevel ?? 'info',
+    ...(merged.farm === undefined ? {} : { farm: merged.farm }),
   }
 }
 

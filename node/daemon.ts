@@ -6,6 +6,7 @@
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { PEER_ADDRESSES_MAX } from '../protocols/blocks/constants.ts'
 import { Libp2pDiscovery } from '../protocols/discovery/libp2p.ts'
+import { HotblockError } from '../protocols/errors.ts'
 import { systemClock } from '../protocols/ports.ts'
 import { RecordBook } from '../protocols/records/book.ts'
 import { REPUBLISH_MS, RecordDht } from '../protocols/records/dht.ts'
@@ -14,7 +15,7 @@ import { RecordPush } from '../protocols/records/push/handler.ts'
 import { Advertising } from './advertising.ts'
 import type { NodeApi } from './api.ts'
 import type { Config } from './config.ts'
-import { startControlServer } from './control/server.ts'
+import { type ControlRoutes, startControlServer } from './control/server.ts'
 import { Fetches } from './fetch/manager.ts'
 import type { FetchDeps } from './fetch/ports.ts'
 import { Wants } from './fetch/wants.ts'
@@ -26,6 +27,7 @@ import { Names } from './names.ts'
 import { createHost, type Host } from './net/host.ts'
 import { createNodeApi, nameImage } from './node-api.ts'
 import { OffenderList } from './offenders.ts'
+import { placeFile } from './place.ts'
 import { createPool } from './pool/pool.ts'
 import type { Publisher } from './publisher.ts'
 import { rememberedPeers } from './remembered.ts'
@@ -33,6 +35,7 @@ import { BlockServer } from './serve/source.ts'
 import { peerRows, statusReport } from './status.ts'
 import { loadIdentity } from './store/identity.ts'
 import { openStore } from './store/open.ts'
+import type { StoredImage } from './store/store.ts'
 import { Traffic } from './traffic.ts'
 import { VERSION } from './version.ts'
 
@@ -40,12 +43,18 @@ export interface DaemonInit extends Config {
   readonly log: Logger
   /** Signs and announces images; the builder's part of a node. */
   readonly publisher: Publisher
+  /** Calls that the control socket answers beside the node's own. */
+  readonly controlRoutes?: readonly ControlRoutes[]
 }
 
 export interface Daemon {
   readonly peer: string
   readonly addresses: string[]
   readonly api: NodeApi
+  /** Path of the bytes of a complete image; undefined where it is not on this node. They are read-only. */
+  imagePath(root: string): string | undefined
+  /** Puts a copy of a complete image at an absolute path. @throws NOT_FOUND, NO_SUCH_FILE, BAD_FILE, NO_SPACE */
+  place(root: string, output: string): Promise<void>
   /** Resolves when the daemon was asked to stop through its control socket. */
   readonly closed: Promise<void>
   /** Idempotent. */
@@ -223,14 +232,22 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   libp2p.addEventListener('peer:connect', onConnect)
   undo.push(() => libp2p.removeEventListener('peer:connect', onConnect))
 
-  const control = await startControlServer({ home, api: nodeApi, log })
+  const control = await startControlServer({ home, api: nodeApi, log, routes: init.controlRoutes })
   undo.push(() => control.cancel())
   // Last of all: who waits for the socket to go away can start another daemon.
   undo.unshift(() => control.close())
   changed()
   wants.start()
   let stopping: Promise<void> | undefined
+  const complete = (root: string): StoredImage | undefined =>
+    store.images().find((image) => image.state === 'complete' && image.root.toString() === root)
   return {
+    imagePath: (root) => complete(root)?.path,
+    async place(root, output) {
+      const image = complete(root)
+      if (image === undefined) throw new HotblockError('NOT_FOUND', `image ${root} is not on this node`, { root })
+      await placeFile(pool, image.path, image.imageBytes, output)
+    },
     peer: host.peerId,
     addresses: host.addresses(),
     api: nodeApi,

@@ -1,4 +1,4 @@
-import { rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { chmod, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import type { CID } from 'multiformats/cid'
 import { BLOCK_BYTES_DEFAULT } from '../protocols/table/constants.ts'
 import type { Table } from '../protocols/table/table.ts'
@@ -8,11 +8,13 @@ import { batches, columnsOf } from './fetch/items.ts'
 import { checkImageFile } from './file-reader.ts'
 import { hashImage } from './hashing.ts'
 import type { Pool } from './pool/jobs.ts'
+import { MODE_PARTIAL } from './store/local-store.ts'
 import type { Store, StoredImage } from './store/store.ts'
 
 /**
  * Takes an image file into the store: it is read once, and what is hashed is what is copied, so that a file that changes
- * meanwhile still gives an image that is what its table says.
+ * meanwhile still gives an image that is what its table says. With `take` the file itself becomes the store's, if it lies
+ * on the same disk: then nothing is copied, and nobody may write to it any more.
  * @throws NO_SUCH_FILE, BAD_FILE, NO_SPACE
  */
 export async function importImage(
@@ -28,10 +30,15 @@ export async function importImage(
   const temporary = await store.temporaryPath(needed)
   let adopted: CID | undefined
   try {
-    await writeFile(temporary, '')
-    await truncate(temporary, info.size)
     const { cut, blockBytes = BLOCK_BYTES_DEFAULT } = options
-    const { table, blobs } = await hashImage(file, pool, { cut, blockBytes, to: temporary }, (doneBytes, imageBytes) =>
+    const taken = options.take === true && (await move(file, temporary))
+    if (!taken) {
+      await writeFile(temporary, '')
+      await truncate(temporary, info.size)
+    }
+    const from = taken ? temporary : file
+    const hashing = { cut, blockBytes, to: taken ? undefined : temporary }
+    const { table, blobs } = await hashImage(from, pool, hashing, (doneBytes, imageBytes) =>
       progress({ phase: 'import', doneBytes, imageBytes }),
     )
     await store.putTableBytes(blobs)
@@ -47,4 +54,16 @@ export async function importImage(
     if (adopted !== undefined) store.release(adopted)
     await rm(temporary, { force: true })
   }
+}
+
+/** @returns false where the file lies on another disk, and is where it was */
+async function move(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EXDEV') return false
+    throw error
+  }
+  await chmod(to, MODE_PARTIAL)
+  return true
 }

@@ -7,6 +7,7 @@ import { enableCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import type { Environment } from './cli/environment.ts'
+import type { Extension } from './cli/program.ts'
 
 const NODE_MAJOR_MIN = 24
 
@@ -24,7 +25,7 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
 async function main(): Promise<void> {
   const { env, stdout, stderr } = process
   const { runCli } = await import('./cli/program.ts')
-  const { defaultHome } = await import('./cli/environment.ts')
+  const { defaultHome, FARM_COMMAND } = await import('./cli/environment.ts')
   // A reader that has seen enough (head, a closed pager) is no failure, and no reason for a daemon to end.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') process.exit(1)
@@ -57,5 +58,8 @@ async function main(): Promise<void> {
   process.on('uncaughtException', unexpected)
   process.on('unhandledRejection', unexpected)
   // Not awaited: a promise that nothing will settle any more must not turn into Node's own exit status 13.
-  runCli(environment).then((status) => stdout.write('', () => process.exit(status)), unexpected)
+  const extensions: readonly Extension[] = [
+    { ...FARM_COMMAND, load: async () => (await import('../builder/cli/farm.ts')).register },
+  ]
+  runCli(environment, extensions).then((status) => stdout.write('', () => process.exit(status)), unexpected)
 }

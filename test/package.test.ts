@@ -47,7 +47,8 @@ test.after(({ directory }) => {
 test('it holds the compiled program and its papers, and nothing else', ({ files }) => {
   const program = /^dist\/(?:node|protocols|builder|simulations)\/.+\.(?:js|d\.ts)$/
   const catalogue = /^dist\/builder\/catalog\/(?:classes|groups|appliances)\/[a-z0-9-]+\.yaml$/
-  const others = files.filter((path) => !program.test(path) && !catalogue.test(path))
+  const pages = /^dist\/builder\/web\/(?:templates\/[a-z]+\.eta|static\/[a-z]+\.(?:css|js|svg))$/
+  const others = files.filter((path) => !program.test(path) && !catalogue.test(path) && !pages.test(path))
   assert.equal(others.sort(), ['LICENSE', 'README.md', 'package.json'])
   for (const path of ['dist/node/main.js', 'dist/node/pool/worker.js', 'dist/builder/publish.js']) {
     assert.ok(files.includes(path), path)
@@ -96,6 +97,31 @@ test('a node makes its identity, publishes, fetches and stops', async (context) 
   assert.is(status.peer, peer)
   assert.is(status.images.complete, 1)
   const ended = once(daemon, 'exit')
+  await hotblock(context, 'stop', '--home', home)
+  assert.equal(await ended, [0, null])
+})
+
+test('a farm starts, with its pages and what they load', async (context) => {
+  const { packageDirectory, directory } = context
+  const home = join(directory, 'farm')
+  const main = join(packageDirectory, 'dist', 'node', 'main.js')
+  const listen = ['--listen', '/ip4/127.0.0.1/tcp/0', '--listen-http', '127.0.0.1:0', '--log-level', 'warn']
+  const farm = spawn(process.execPath, [main, 'farm', '--json', '--home', home, ...listen], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  started.push(farm)
+  const { url } = await firstLine(farm)
+  for (const path of [
+    '/',
+    '/request/advanced',
+    '/status',
+    '/static/farm.css',
+    '/static/farm.js',
+    '/api/openapi.json',
+  ]) {
+    assert.is((await fetch(`${url}${path}`)).status, 200, path)
+  }
+  const ended = once(farm, 'exit')
   await hotblock(context, 'stop', '--home', home)
   assert.equal(await ended, [0, null])
 })

@@ -29,6 +29,12 @@ export interface Environment {
   publisher(): Promise<Publisher>
 }
 
+/** The command of builder/ that main.ts adds. */
+export const FARM_COMMAND = {
+  name: 'farm',
+  summary: 'make images on request: build queue, repository, pages, REST, SOAP; has commands of its own',
+} as const
+
 /** Where a user's data is kept: the system's place for root, else the XDG base directory. */
 export function defaultHome(uid: number | undefined, xdgDataHome: string | undefined, userHome: string): string {
   if (uid === 0) return '/var/lib/hotblock'

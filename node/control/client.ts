@@ -33,7 +33,14 @@ export interface ControlClientOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Routes that are not the node's own, such as those of a farm. */
+export interface OtherRoutes {
+  call<R>(path: string, body: object): Promise<R>
+  stream<P, R>(path: string, body: object, progress: (p: P) => void, signal?: AbortSignal): Promise<R>
+}
+
 export interface ControlClient extends NodeApi {
+  readonly others: OtherRoutes
   /** Resolves when the daemon's socket is gone. */
   stop(): Promise<void>
   /** Gives up the connections. */
@@ -63,6 +70,10 @@ export function connectControl(home: string, options: ControlClientOptions = {})
     remove: (name) => caller.call('POST', '/remove', { name }),
     gc: () => caller.call('POST', '/gc', {}),
     metrics: () => caller.text('/metrics'),
+    others: {
+      call: (path, body) => caller.call('POST', path, body),
+      stream: (path, body, progress, signal) => caller.stream(path, body, progress, signal),
+    },
     stop: () => caller.stop(),
     close: () => caller.close(),
   }

@@ -13,9 +13,20 @@ import { streamCall } from './stream.ts'
 /** umask that leaves a socket to its owner alone (0600). */
 const OWNER_ONLY = 0o177
 
+/** Runs a long call and streams its progress and its end; see streamCall. */
+export type Streamed = <P, R>(
+  reply: FastifyReply,
+  call: (progress: (p: P) => void, signal: AbortSignal) => Promise<R>,
+) => Promise<void>
+
+/** Adds routes of somebody else's to the control API, below a path of their own. */
+export type ControlRoutes = (app: FastifyInstance, stream: Streamed) => void
+
 export interface ControlServerInit {
   readonly home: string
   readonly api: NodeApi
+  /** Routes beside the node's own; what they throw is answered as the node's own failures are. */
+  readonly routes?: readonly ControlRoutes[] | undefined
   readonly log?: Log | undefined
 }
 
@@ -35,7 +46,7 @@ export interface ControlServer {
  * is no directory that can be written
  */
 export async function startControlServer(init: ControlServerInit): Promise<ControlServer> {
-  const { home, api, log } = init
+  const { home, api, log, routes = [] } = init
   await mkdir(home, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
     throw new HotblockError('BAD_HOME', `cannot make the home (${error.code}): ${home}`, { home }, error)
   })
@@ -47,7 +58,9 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   })
   answerFailures(app, log)
   addRoutes(app, api, log)
-  addStreams(app, api, closing.signal, log)
+  const stream = streaming(closing.signal, log)
+  addStreams(app, api, stream)
+  for (const add of routes) add(app, stream)
   await app.ready()
   await listen(app, path, home)
   log?.debug({ path }, 'the control socket is open')
@@ -134,15 +147,15 @@ function addRoutes(app: FastifyInstance, api: NodeApi, log: Log | undefined): vo
   })
 }
 
-function addStreams(app: FastifyInstance, api: NodeApi, closing: AbortSignal, log: Log | undefined): void {
-  const stream = async <P, R>(
-    reply: FastifyReply,
-    call: (progress: (p: P) => void, signal: AbortSignal) => Promise<R>,
-  ): Promise<void> => {
+function streaming(closing: AbortSignal, log: Log | undefined): Streamed {
+  return async (reply, call) => {
     reply.hijack()
     const failure = await streamCall(reply.raw, closing, call)
     if (failure?.code === 'INTERNAL') log?.error({ err: failure.cause ?? failure }, 'a control call failed')
   }
+}
+
+function addStreams(app: FastifyInstance, api: NodeApi, stream: Streamed): void {
   app.post('/publish', (request, reply) => {
     const { file, name, ...options } = checked(bodies.publish, request)
     checkName(name)
@@ -168,8 +181,8 @@ function wanted(text: string): string {
   return text
 }
 
-/** @throws USAGE naming the field that is wrong */
-function checked<S extends z.ZodType>(schema: S, request: FastifyRequest): z.output<S> {
+/** The body of a call. @throws USAGE naming the field that is wrong */
+export function checked<S extends z.ZodType>(schema: S, request: FastifyRequest): z.output<S> {
   const result = schema.safeParse(request.body ?? {})
   if (result.success) return result.data
   const [issue] = result.error.issues

@@ -1,6 +1,6 @@
 /** The command line, run in this process: what it printed, and how it ended. */
 import type { NodeApi } from '../../node/api.ts'
-import type { Environment } from '../../node/cli/environment.ts'
+import { type Environment, FARM_COMMAND } from '../../node/cli/environment.ts'
 import { runCli } from '../../node/cli/program.ts'
 import { startControlServer } from '../../node/control/server.ts'
 import { type Call, fakeApi } from './fake-api.ts'
@@ -43,21 +43,24 @@ export async function hotblock(
 ): Promise<Run> {
   const stdout = captured(terminal)
   const stderr = captured(terminal)
-  const status = await runCli({
-    argv: args,
-    homeVariable: undefined,
-    defaultHome: '/nonexistent/hotblock',
-    cwd: '/',
-    debug: false,
-    noColour: false,
-    stdout,
-    stderr,
-    onSignal() {},
-    async publisher() {
-      throw new Error('no publisher in this test')
+  const status = await runCli(
+    {
+      argv: args,
+      homeVariable: undefined,
+      defaultHome: '/nonexistent/hotblock',
+      cwd: '/',
+      debug: false,
+      noColour: false,
+      stdout,
+      stderr,
+      onSignal() {},
+      async publisher() {
+        throw new Error('no publisher in this test')
+      },
+      ...environment,
     },
-    ...environment,
-  })
+    [{ ...FARM_COMMAND, load: async () => (await import('../../builder/cli/farm.ts')).register }],
+  )
   return { status, stdout: stdout.text, stderr: stderr.text }
 }
 
