@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly timeoutMs?: number
   /** Gets each line of output and error output; without it only stdout is kept, for the caller. */
   readonly log?: (line: string) => void
+  /** Gets output and error output as it comes, ends of lines or not. */
+  readonly onOutput?: (text: string) => void
   /** What stands in messages, where it is another than the first argument of the command. */
   readonly label?: string
   readonly outputBytesMax?: number
@@ -110,7 +112,7 @@ export function cancelled(): HotblockError {
   return new HotblockError('CANCELLED', 'the build was cancelled')
 }
 
-function gather(child: ChildProcess, { log, outputBytesMax = OUTPUT_BYTES_DEFAULT }: RunOptions) {
+function gather(child: ChildProcess, { log, onOutput, outputBytesMax = OUTPUT_BYTES_DEFAULT }: RunOptions) {
   const tail: string[] = []
   const parts: Buffer[] = []
   let bytes = 0
@@ -125,6 +127,7 @@ function gather(child: ChildProcess, { log, outputBytesMax = OUTPUT_BYTES_DEFAUL
     const isResult = i === 0 && log === undefined
     stream?.on('data', (piece: Buffer) => {
       bytes += piece.length
+      onOutput?.(piece.toString())
       if (isResult && bytes <= outputBytesMax) parts.push(piece)
       if (isResult && bytes > outputBytesMax) killGroup(child)
       if (!isResult) lines.push(piece)

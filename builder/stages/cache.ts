@@ -95,7 +95,7 @@ export interface StageCache {
     below: StageHandle | undefined,
     space: Workspace,
     signal: AbortSignal,
-    make: (tree: string) => Promise<Facts>,
+    make: (tree: string, reason: string) => Promise<Facts>,
   ): Promise<StageHandle>
   list(): StageInfo[]
   /** Removes what is beyond the limit. @returns keys of what went */
@@ -204,7 +204,7 @@ export async function openStageCache(directory: string, staging: Staging, now: (
       const { promise, resolve } = Promise.withResolvers<void>()
       making.set(key, promise)
       try {
-        const meta = await build(key, parts, below, space, make)
+        const meta = await build(key, parts, below, space, (tree) => make(tree, reason))
         stages.set(key, meta)
         past.delete(key)
         past.set(key, meta.parts)
