@@ -6,7 +6,7 @@ import type { Workspace } from '../make/workspace.ts'
 import { rootPlace, writeEsp, writePartitions } from './disk.ts'
 import { ROOT_UUID, writeExt4 } from './ext4.ts'
 import { writeTarGz } from './gzip.ts'
-import { exportKernel, findKernel, osRelease } from './kernel.ts'
+import { type ExportedKernel, exportKernel, findKernel, osRelease } from './kernel.ts'
 import { writeTar } from './tar.ts'
 import { efiName, writeUki } from './uki.ts'
 
@@ -55,7 +55,7 @@ export async function assemble(
 ): Promise<Assembled> {
   const { space, tree, directory, log, signal } = job
   const file = join(directory, `image${config.fileType}`)
-  const beside = config.boot === 'none' ? {} : await exported(job)
+  const beside = config.boot === 'none' ? undefined : await exported(job)
   const done = { file, ...beside, commandLine: COMMAND_LINE }
   switch (config.fileType) {
     case '.tar':
@@ -69,11 +69,11 @@ export async function assemble(
       return done
     }
     case '.img':
-      await writeDisk(config, job, file)
+      await writeDisk(config, job, file, beside)
       return done
     case '.qcow2': {
       const raw = join(job.scratch, 'image.img')
-      await writeDisk(config, job, raw)
+      await writeDisk(config, job, raw, beside)
       // One coroutine writes clusters in the order of the disk; uncompressed, as equal clusters are to be equal bytes.
       const options = ['-o', 'compat=1.1,cluster_size=65536,lazy_refcounts=off,preallocation=off', '-m', '1']
       await space.ok('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', ...options, raw, file])
@@ -88,6 +88,7 @@ export async function writeDisk(
   { boot, imageBytes }: Pick<ImageConfig, 'boot' | 'imageBytes'>,
   job: AssembleJob,
   file: string,
+  beside: ExportedKernel | undefined,
 ): Promise<void> {
   const { space, tree, arch, epoch, scratch, log } = job
   const bytes = imageBytes > 0 ? imageBytes : await sizeFor(job, boot)
@@ -99,20 +100,11 @@ export async function writeDisk(
     await handle.close()
   }
   if (boot === 'uefi') {
-    const outside = space.outside(tree)
-    const kernel = await findKernel(outside)
+    const { kernel, initrd } = beside ?? (await exported({ ...job, directory: scratch }))
+    const release = await osRelease(space.outside(tree))
     await writePartitions(space, part, bytes, arch)
-    const program = await writeUki(
-      space,
-      arch,
-      {
-        kernel: join(tree, kernel.kernel),
-        initrd: join(tree, kernel.initrd),
-        commandLine: COMMAND_LINE,
-        osRelease: await osRelease(outside),
-      },
-      scratch,
-    )
+    const parts = { kernel, initrd, commandLine: COMMAND_LINE, osRelease: release }
+    const program = await writeUki(space, arch, parts, scratch)
     await writeEsp(space, part, program, efiName(arch), epoch)
     await rm(program)
     await writeExt4(space, tree, rootPlace(part, bytes), epoch, scratch, log)

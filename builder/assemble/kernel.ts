@@ -15,7 +15,7 @@ const byVersion = new Intl.Collator('en', { numeric: true })
 
 /** The newest kernel of a tree that has its initrd. @param tree on the machine @throws NO_BOOT where there is none */
 export async function findKernel(tree: string): Promise<Kernel> {
-  const names = await readdir(await insideTree(tree, '/boot')).catch(() => [])
+  const names: string[] = await readdir(await insideTree(tree, '/boot')).catch(() => [])
   const versions = names.flatMap((name) => KERNEL.exec(name)?.[1] ?? []).sort((a, b) => byVersion.compare(b, a))
   for (const version of versions) {
     const initrd = [`initrd.img-${version}`, `initramfs-${version}.img`, `initrd-${version}`].find((one) =>
@@ -29,8 +29,13 @@ export async function findKernel(tree: string): Promise<Kernel> {
   throw new HotblockError('NO_BOOT', 'the image is to boot, but no package of it brings a kernel with an initrd')
 }
 
-/** Copies both out of the tree. @returns their paths */
-export async function exportKernel(tree: string, kernel: Kernel, directory: string) {
+/** Copies of both, outside of the tree. */
+export interface ExportedKernel {
+  readonly kernel: string
+  readonly initrd: string
+}
+
+export async function exportKernel(tree: string, kernel: Kernel, directory: string): Promise<ExportedKernel> {
   const [to, initrd] = [join(directory, 'vmlinuz'), join(directory, 'initrd.img')]
   await copyFile(await insideTree(tree, kernel.kernel), to)
   await copyFile(await insideTree(tree, kernel.initrd), initrd)
