@@ -54,6 +54,8 @@ export function isolated(arch: string, empty: string): Record<string, string | r
     'APT::Architecture': arch,
     'APT::Architectures': [arch],
     'APT::Install-Recommends': 'false',
+    // apt counts itself among the essential packages; whether it is there is the class's decision.
+    'pkgCacheGen::ForceEssential': ',',
     'APT::Sandbox::User': 'root',
     'APT::Get::Assume-Yes': 'true',
     'Acquire::Languages': 'none',

@@ -161,7 +161,7 @@ export function createMaker(options: MakerOptions): FarmMaker {
         return await build(config, plan, job, held)
       } finally {
         for (const handle of held) handle.release()
-        await trim(job)
+        await trim(job).catch(() => {})
       }
     },
     async stages() {

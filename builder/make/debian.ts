@@ -81,7 +81,7 @@ export function debianFamily(
         const status = join(directory, 'apt', `plan-${plans++ % 1000}`)
         const plan = await serial(rootName(job, wanted), async () => {
           await root.update(job)
-          return planInstall(root, status, installed, names, variant, job)
+          return planInstall(root, status, installed, names, variant, { signal: job.signal })
         })
         installed = plan.after
         const packages = plan.stanzas.map(packageOf)

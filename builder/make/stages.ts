@@ -2,9 +2,9 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ImageConfig } from '../config/image-config.ts'
 import type { StageCache, StageHandle } from '../stages/cache.ts'
-import type { StageName, StageParts } from '../stages/key.ts'
+import { canonicalJson, type StageName, type StageParts } from '../stages/key.ts'
 import { BOOT_FILES_VERSION, writeBootFiles } from './boot-files.ts'
-import { customise } from './customise.ts'
+import { type Addition, customise } from './customise.ts'
 import type { Family, ResolvedStage } from './family.ts'
 import type { MakeJob, PackageVersion, StageReport } from './maker.ts'
 import { normalise } from './normalise.ts'
@@ -84,7 +84,7 @@ export async function makeStages(config: ImageConfig, plan: Plan, to: StagesJob)
     })
   }
   if (plan.additions.length > 0) {
-    const own = { additions: plan.additions.map(({ files, script }) => ({ files, script })), network: to.scriptNetwork }
+    const own = { additions: plan.additions.map(plainAddition), network: to.scriptNetwork }
     await use('custom', { config: own, packages: [], tools: {} }, async (tree, _scratch, epoch) => {
       const { scriptSeconds, scriptNetwork } = to
       for (const addition of plan.additions) {
@@ -100,6 +100,11 @@ export async function makeStages(config: ImageConfig, plan: Plan, to: StagesJob)
 
 /** Fills a tree. @returns the time that its files are dated with, seconds */
 type Make = (tree: string, scratch: string, epochBelow: number) => Promise<number>
+
+/** Files by their hash: parts of a key are plain values, kept as JSON. */
+function plainAddition({ files, script }: Addition) {
+  return { script, files: files.map(({ path, mode, content }) => ({ path, mode, content: canonicalJson(content) })) }
+}
 
 function changesSomething({ stage, packages, removed, repositories }: ResolvedStage): boolean {
   return stage === 'base' || packages.length > 0 || removed.length > 0 || repositories.length > 0
