@@ -14,6 +14,8 @@ const ROOT_TYPES: Readonly<Record<string, string>> = {
   amd64: '4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709',
 }
 const ESP_VOLUME = '686f7462'
+/** With fewer clusters than 65,525 a file system is no FAT32, whatever it says of itself. */
+const CLUSTER_SECTORS = '4'
 
 export const ESP = { offset: MIB, bytes: 256 * MIB } as const
 const ROOT_OFFSET = ESP.offset + ESP.bytes
@@ -56,11 +58,11 @@ export async function writeEsp(
   const env = { SOURCE_DATE_EPOCH: String(epoch), MTOOLS_SKIP_CHECK: '1', MTOOLSRC: '/dev/null', TZ: 'UTC' }
   const sectors = String(ESP.offset / SECTOR_BYTES)
   const kib = String(ESP.bytes / 1024)
-  const format = ['-F', '32', '-i', ESP_VOLUME, '-n', 'EFI', '--invariant', '--offset', sectors]
+  const format = ['-F', '32', '-s', CLUSTER_SECTORS, '-i', ESP_VOLUME, '-n', 'EFI', '--offset', sectors]
   await space.ok('mkfs.fat', [...format, file, kib], { env })
   const image = `${file}@@${ESP.offset}`
   await space.ok('touch', [`--date=@${epoch}`, program])
-  await space.ok('mmd', ['-i', image, '::/EFI', '::/EFI/BOOT'], { env })
+  for (const path of ['::/EFI', '::/EFI/BOOT']) await space.ok('mmd', ['-i', image, path], { env })
   await space.ok('mcopy', ['-m', '-i', image, program, `::/EFI/BOOT/${name}`], { env })
 }
 

@@ -18,6 +18,8 @@ const READY = /(^|\n|\r)[^\r\n]{0,80}\blogin: ?/
 /** It will not come any more. */
 const HOPELESS =
   /Kernel panic|emergency mode|Give root password for maintenance|\(initramfs\)|Press Enter for maintenance/
+/** The machine's KVM is there and cannot run this guest, as in some nested ones. */
+const KVM_GAVE_OUT = /KVM internal error|KVM: entry failed|failed to initialize kvm|kvm run failed/i
 /** Sequences that only a terminal understands. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const TERMINAL = /\u001b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[A-Z=>])/g
@@ -40,9 +42,10 @@ export interface BootJob {
 /**
  * Starts an image in qemu and waits for its login prompt on the serial line. All that the guest writes goes to a
  * temporary overlay: the image's bytes stay. The guest has no network.
+ * @returns false where KVM gave out, which says nothing of the image
  * @throws NO_BOOT with the console's last lines; CANCELLED, TOOL_MISSING
  */
-export async function bootImage(job: BootJob): Promise<void> {
+export async function bootImage(job: BootJob): Promise<boolean> {
   const { space, scratch, kvm, seconds, direct } = job
   const qemu = await findTool(QEMU)
   const drive = `file=${comma(job.disk)},format=${job.format},if=virtio,snapshot=on,discard=ignore`
@@ -56,12 +59,14 @@ export async function bootImage(job: BootJob): Promise<void> {
   let text = ''
   let ready = false
   let decided = false
+  let gaveOut = false
   const onOutput = (piece: string) => {
     text = (text + piece).slice(-CONSOLE_CHARACTERS_MAX)
     if (decided) return
     const recent = text.slice(-4096).replaceAll(TERMINAL, '')
     ready = READY.test(recent)
-    decided = ready || HOPELESS.test(recent)
+    gaveOut = kvm && KVM_GAVE_OUT.test(recent)
+    decided = ready || gaveOut || HOPELESS.test(recent)
     if (decided) found.abort()
   }
   let end = 'it ended by itself'
@@ -85,7 +90,8 @@ export async function bootImage(job: BootJob): Promise<void> {
     text = text.replaceAll(TERMINAL, '').replaceAll('\r', '')
     await writeFile(job.console, text)
   }
-  if (ready) return
+  if (ready) return true
+  if (gaveOut) return false
   const lines = text
     .split('\n')
     .map((line) => printable(line.trimEnd()))

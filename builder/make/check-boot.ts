@@ -9,6 +9,8 @@ import type { Workspace } from './workspace.ts'
 /** Whether guests can be run with KVM; found out once. */
 export interface Kvm {
   works(space: Workspace, scratch: string): Promise<boolean>
+  /** It did not work after all. */
+  gaveOut(): void
 }
 
 export function openKvm(): Kvm {
@@ -17,6 +19,9 @@ export function openKvm(): Kvm {
     works(space, scratch) {
       found ??= kvmWorks(space, scratch)
       return found
+    },
+    gaveOut() {
+      found = Promise.resolve(false)
     },
   }
 }
@@ -41,20 +46,18 @@ export async function checkBoot(target: BootTarget, job: AssembleJob & { readonl
     const beside = kernel === undefined || initrd === undefined ? undefined : { kernel, initrd }
     await writeDisk({ boot: config.boot, imageBytes: 0 }, job, disk, beside)
   }
+  const direct = config.boot === 'direct' && kernel !== undefined && initrd !== undefined
+  const boot = {
+    ...{ space, scratch, disk, seconds, console, log, signal },
+    format: config.fileType === '.qcow2' ? ('qcow2' as const) : ('raw' as const),
+    ...(direct ? { direct: { kernel, initrd, commandLine } } : {}),
+  }
   const kvm = await job.kvm.works(space, scratch)
   log(`booting with ${kvm ? 'KVM' : 'TCG, as KVM does not work here'}`)
-  const direct = config.boot === 'direct' && kernel !== undefined && initrd !== undefined
-  await bootImage({
-    space,
-    scratch,
-    disk,
-    format: config.fileType === '.qcow2' ? 'qcow2' : 'raw',
-    ...(direct ? { direct: { kernel, initrd, commandLine } } : {}),
-    kvm,
-    seconds,
-    console,
-    log,
-    signal,
-  })
+  if (!(await bootImage({ ...boot, kvm }))) {
+    log('KVM gave out; booting with TCG')
+    job.kvm.gaveOut()
+    await bootImage({ ...boot, kvm: false })
+  }
   await rm(scratch, { recursive: true })
 }

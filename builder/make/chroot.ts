@@ -35,9 +35,14 @@ export const RUN_DIRECTORY = '/run/hotblock'
 
 /**
  * Runs `use` with what programs in a tree expect: /proc of the build's own processes, a minimal /dev, an empty /run; no
- * /sys. Services are not started (policy-rc.d).
+ * /sys. Services are not started (policy-rc.d, where `policy` does not say otherwise).
  */
-export async function withMounts<T>(space: Workspace, tree: string, use: () => Promise<T>): Promise<T> {
+export async function withMounts<T>(
+  space: Workspace,
+  tree: string,
+  use: () => Promise<T>,
+  { policy: wanted = true } = {},
+): Promise<T> {
   const outside = space.outside(tree)
   for (const name of ['proc', 'dev', 'run']) {
     const path = join(outside, name)
@@ -49,7 +54,7 @@ export async function withMounts<T>(space: Workspace, tree: string, use: () => P
   await space.ok('sh', ['-ec', MOUNT, 'sh', tree], { label: 'mount', network: true })
   await mkdir(join(outside, RUN_DIRECTORY))
   const policy = '/usr/sbin/policy-rc.d'
-  const had = (await lstat(await insideTree(outside, policy, false)).catch(() => undefined)) !== undefined
+  const had = !wanted || (await lstat(await insideTree(outside, policy, false)).catch(() => undefined)) !== undefined
   if (!had) await writeInTree(outside, policy, '#!/bin/sh\nexit 101\n', 0o755)
   try {
     return await use()
