@@ -58,7 +58,8 @@ export async function writeEsp(
   const env = { SOURCE_DATE_EPOCH: String(epoch), MTOOLS_SKIP_CHECK: '1', MTOOLSRC: '/dev/null', TZ: 'UTC' }
   const sectors = String(ESP.offset / SECTOR_BYTES)
   const kib = String(ESP.bytes / 1024)
-  const format = ['-F', '32', '-s', CLUSTER_SECTORS, '-i', ESP_VOLUME, '-n', 'EFI', '--offset', sectors]
+  const format = ['-F', '32', '-s', CLUSTER_SECTORS, '-i', ESP_VOLUME, '--offset', sectors]
+  // Without a label: its entry would have the time of day.
   await space.ok('mkfs.fat', [...format, file, kib], { env })
   const image = `${file}@@${ESP.offset}`
   await space.ok('touch', [`--date=@${epoch}`, program])

@@ -2,8 +2,8 @@
  * What packages make up by chance when they are installed (keys, identities of databases) is taken out of the tree, so
  * that the same packages give the same bytes and no two machines share a secret; a unit makes it anew at the first boot.
  */
-import { chmod, lstat, mkdir, readdir, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { chmod, lstat, mkdir, readdir, readlink, symlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { insideTree, readInTree, removeInTree, writeInTree } from './tree.ts'
 
 interface Secret {
@@ -14,6 +14,9 @@ interface Secret {
   readonly renew: string
 }
 
+const RENEW_CERTIFICATE =
+  '[ -e /etc/ssl/private/ssl-cert-snakeoil.key ] || make-ssl-cert generate-default-snakeoil --force-overwrite'
+
 const SECRETS: readonly Secret[] = [
   {
     directory: '/etc/ssh',
@@ -23,7 +26,12 @@ const SECRETS: readonly Secret[] = [
   {
     directory: '/etc/ssl/private',
     files: /^ssl-cert-snakeoil\.key$/,
-    renew: '[ -e /etc/ssl/private/ssl-cert-snakeoil.key ] || make-ssl-cert generate-default-snakeoil --force-overwrite',
+    renew: RENEW_CERTIFICATE,
+  },
+  {
+    directory: '/etc/ssl/certs',
+    files: /^ssl-cert-snakeoil\.pem$/,
+    renew: RENEW_CERTIFICATE,
   },
   {
     directory: '/etc/munge',
@@ -75,8 +83,12 @@ export async function removeSecrets(tree: string): Promise<void> {
   const lines = new Set(before.split('\n').filter((line) => line.startsWith('run ')))
   for (const secret of SECRETS) {
     const directory = await insideTree(tree, secret.directory)
-    const names = (await readdir(directory).catch(() => [])).filter((name) => secret.files.test(name))
+    const all: string[] = await readdir(directory).catch(() => [])
+    const names = all.filter((name) => secret.files.test(name))
     if (names.length === 0) continue
+    // Certificates are found by links that are named after what is in them.
+    const links = await Promise.all(all.map((name) => readlink(join(directory, name)).catch(() => '')))
+    names.push(...all.filter((_name, i) => names.includes(basename(links[i] ?? ''))))
     for (const name of names) await removeInTree(tree, join(secret.directory, name))
     lines.add(`run '${secret.renew}'`)
   }
