@@ -1,5 +1,6 @@
-import { copyFile, lstat, mkdir, rename, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { PackageRepository } from '../config/image-config.ts'
 import type { AptLimits } from './apt-root.ts'
@@ -43,7 +44,7 @@ export function rpmFamily(directory: string, limits: AptLimits): Family {
 
   return {
     async tools() {
-      await requireTools(['dnf', 'rpm', 'rpmkeys', 'capsh'])
+      await requireTools(['dnf', 'python3', 'rpm', 'rpmkeys'])
       const lines = await runToolOk('dpkg-query', ['--show', 'dnf', 'rpm']).catch(() => '')
       const rows = lines
         .trim()
@@ -132,11 +133,12 @@ async function installFiles(files: readonly string[], epoch: number, job: Instal
   const home = join(scratch, 'home')
   await mkdir(home)
   const database = (await isThere(outside, join(DATABASE_NEW, 'rpmdb.sqlite'))) ? DATABASE_NEW : DATABASE
-  // SQLite need not wait for the disk, and its journal is no part of the image.
   await writeFile(join(home, '.rpmmacros'), `%_dbpath ${database}\n%_db_backend sqlite\n`)
+  const configuration = join(scratch, 'dnf.conf')
+  await writeFile(configuration, '[main]\n')
   const args = [
     '--assumeyes',
-    '--config=/dev/null',
+    `--config=${configuration}`,
     `--installroot=${tree}`,
     `--releasever=${job.class.release}`,
     '--noplugins',
@@ -160,7 +162,32 @@ async function installFiles(files: readonly string[], epoch: number, job: Instal
     },
     { policy: false },
   )
+  await settleDatabase(await insideTree(outside, database), scratch)
   await moveDatabase(outside, database)
+}
+
+/**
+ * dnf leaves the last changes in a log beside the database, whose bytes are chance: they go where they belong. That is
+ * done on a copy, as SQLite resolves paths itself and would miss what only the workspace sees.
+ */
+async function settleDatabase(directory: string, scratch: string): Promise<void> {
+  const [database, log] = ['rpmdb.sqlite', 'rpmdb.sqlite-wal'] as const
+  const copy = join(scratch, 'database')
+  await mkdir(copy)
+  await copyFile(join(directory, database), join(copy, database))
+  await copyFile(join(directory, log), join(copy, log)).catch(ignoreMissing)
+  const opened = new DatabaseSync(join(copy, database))
+  try {
+    opened.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+  } finally {
+    opened.close()
+  }
+  await copyFile(join(copy, database), join(directory, database))
+  for (const name of [log, 'rpmdb.sqlite-shm', '.rpm.lock']) await rm(join(directory, name), { force: true })
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error
 }
 
 /** Once the distribution's own rpm is there, its database lies where that looks for it. */

@@ -27,6 +27,7 @@ const PACKAGE_OF = {
   nsenter: 'util-linux',
   objcopy: 'binutils',
   objdump: 'binutils',
+  python3: 'python3-dnf',
   'qemu-img': 'qemu-utils',
   'qemu-system-aarch64': 'qemu-system-arm',
   'qemu-system-x86_64': 'qemu-system-x86',
