@@ -17,7 +17,7 @@ import { HotblockError } from '../protocols/errors.ts'
 import type { Log } from '../protocols/ports.ts'
 import type { ImageConfig } from './config/image-config.ts'
 import { farmRoutes } from './control/routes.ts'
-import type { ImageMaker } from './make/maker.ts'
+import type { ImageMaker, StageInfo } from './make/maker.ts'
 import { publishImage } from './publish.ts'
 import type { Publish } from './queue/attempt.ts'
 import type { Requester } from './queue/build.ts'
@@ -49,6 +49,8 @@ export interface Farm {
   readonly log: Log
   /** @throws QUEUE_FULL, NO_SPACE */
   submit(config: ImageConfig, by: Requester): Promise<Submitted>
+  /** The stages that are kept for later images. */
+  stages(): Promise<StageInfo[]>
   /** Removes an image from repository and store. @throws NO_BUILD */
   remove(key: string, who: string): Promise<Entry>
 }
@@ -110,6 +112,7 @@ export async function openFarm(init: OpenFarmInit): Promise<OpenFarm> {
     settings,
     log,
     submit: (config, by) => queue.submit(config, by),
+    stages: () => maker.stages(),
     async remove(key, who) {
       const entry = await repository.remove(key)
       events.add({ kind: 'deleted', text: entry.config.fileType, key, name: entry.name, who })

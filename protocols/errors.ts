@@ -71,6 +71,29 @@ export const FAILURES = {
     hint: 'The farm ended during the build, more than once; see its log and ask again.',
   },
   CANCELLED: { exit: 12, http: 409, hint: 'It was stopped on request; a later fetch goes on from there.' },
+  NO_SUCH_PACKAGE: {
+    exit: 13,
+    http: 422,
+    hint: 'Check the spelling, the class and the repositories: no repository of the request has it.',
+  },
+  MIRROR_FAILED: {
+    exit: 14,
+    http: 502,
+    hint: 'The build log has what the package manager said; try again, or set another mirror.',
+  },
+  SCRIPT_FAILED: {
+    exit: 15,
+    http: 422,
+    hint: 'Correct the customisation script; the build log has all that it printed.',
+  },
+  NO_BOOT: {
+    exit: 16,
+    http: 422,
+    hint: 'The build log ends with what the image wrote to its console; look there for what stopped it.',
+  },
+  TOOL_MISSING: { exit: 17, http: 500, hint: 'Install the Debian package that is named on the builder.' },
+  TOOL_FAILED: { exit: 18, http: 500, hint: 'The build log has what the tool said.' },
+  NOT_ROOT: { exit: 17, http: 500, hint: 'Run hotblock farm as root: making images mounts file systems.' },
 } as const satisfies Record<string, Failure>
 
 export type FailureCode = keyof typeof FAILURES

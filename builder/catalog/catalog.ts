@@ -4,6 +4,9 @@
 export const FAMILIES = ['debian', 'rpm'] as const
 export type Family = (typeof FAMILIES)[number]
 
+export const VARIANTS = ['essential', 'minbase', 'important'] as const
+export type Variant = (typeof VARIANTS)[number]
+
 export interface ImageClass {
   /** What requests call it; the file's name without its ending. */
   readonly name: string
@@ -18,6 +21,8 @@ export interface ImageClass {
   /** Debian: YYYYMMDDTHHMMSSZ of snapshot.debian.org; empty: the mirror as it is. */
   readonly snapshot: string
   readonly components: readonly string[]
+  /** Debian: what every tree begins with: essential packages only, required ones too, or important ones too (default). */
+  readonly variant?: Variant
   /** RPM: repositories to install from (dnf), which puts its own name of the architecture for $basearch; with their keys. */
   readonly repositories: readonly { readonly id: string; readonly uri: string; readonly key: string }[]
   /** Packages of every image of the class. */

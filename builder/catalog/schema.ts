@@ -4,7 +4,7 @@ import { isName } from '../../protocols/records/name.ts'
 import * as grammar from '../config/grammar.ts'
 import * as limits from '../config/limits.ts'
 import { shown } from '../config/problems.ts'
-import { type Appliance, FAMILIES, type ImageClass, type PackageGroup } from './catalog.ts'
+import { type Appliance, FAMILIES, type ImageClass, type PackageGroup, VARIANTS } from './catalog.ts'
 
 const TITLE_LENGTH_MAX = 200
 const CLASSES_MAX = 256
@@ -58,6 +58,7 @@ export const classFile = z
     architectures: z.array(arch, 'must be a list').min(1, 'is empty').max(16),
     mirror: text((value) => (value === '' ? undefined : grammar.uriProblem(value))).default(''),
     snapshot: text((value) => (value === '' ? undefined : grammar.snapshotProblem(value))).default(''),
+    variant: z.exactOptional(z.enum(VARIANTS, `must be one of ${VARIANTS.join(', ')}`)),
     components: z.array(text(grammar.componentProblem)).max(limits.COMPONENTS_MAX).default([]),
     repositories: z
       .array(z.strictObject({ id: name, uri: repositoryUri, key: key.default('') }), 'must be a list')
@@ -68,7 +69,7 @@ export const classFile = z
     kernels: z.record(arch, packageName).default({}),
   })
   .check((ctx) => {
-    const { family, components, repositories, architectures, kernels, mirror, snapshot } = ctx.value
+    const { family, components, repositories, architectures, kernels, mirror, snapshot, variant } = ctx.value
     const wrong = (path: string, message: string) =>
       ctx.issues.push({ code: 'custom', path: [path], message, input: '' })
     if (family === 'debian' && components.length === 0) wrong('components', 'is empty')
@@ -76,6 +77,7 @@ export const classFile = z
     if (family === 'rpm' && repositories.length === 0) wrong('repositories', 'is empty')
     if (family === 'rpm' && mirror !== '') wrong('mirror', 'is for Debian classes; give repositories')
     if (family === 'rpm' && snapshot !== '') wrong('snapshot', 'is for Debian classes')
+    if (family === 'rpm' && variant !== undefined) wrong('variant', 'is for Debian classes')
     if (family === 'rpm' && components.length > 0) wrong('components', 'are for Debian classes')
     const stray = Object.keys(kernels).find((name) => !architectures.includes(name))
     if (stray !== undefined) wrong('kernels', `${stray} is none of the architectures`)

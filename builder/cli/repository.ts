@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { Cli } from '../../node/cli/cli.ts'
 import { formatBytes, formatSeconds, keyValues, type Style, section, table } from '../../node/cli/format.ts'
 import type { FarmList, ShownBuild, ShownImage } from '../control/routes.ts'
-import type { StageReport } from '../make/maker.ts'
+import type { StageInfo, StageReport } from '../make/maker.ts'
 
 const ENDED_SHOWN = 10
 const KEY_CHARACTERS = 12
@@ -11,6 +11,8 @@ const KEY_CHARACTERS = 12
 interface StagesReport {
   readonly images: readonly StagesOf[]
   readonly failed: readonly StagesOf[]
+  /** Empty where one image was asked for. */
+  readonly cache: readonly StageInfo[]
 }
 interface StagesOf {
   readonly key: string
@@ -96,19 +98,47 @@ function buildTable(builds: readonly ShownBuild[], style: Style): string {
   )
 }
 
-function staged({ images, failed }: StagesReport, style: Style): string {
-  if (images.length === 0 && failed.length === 0) return '  no images yet'
-  return [...images, ...failed]
-    .map(({ name, key, stages }) => {
-      const rows = stages.map(({ stage, hit, seconds, reason }) => [
-        stage,
-        hit ? 'hit' : 'miss',
-        formatSeconds(seconds),
-        reason,
-      ])
-      const columns = [{ head: 'stage' }, { head: 'cache' }, { head: 'time', right: true }, { head: 'why' }]
-      const body = rows.length === 0 ? '  no stages' : table(columns, rows, style)
-      return section(`${name} ${key.slice(0, KEY_CHARACTERS)}`, body, style)
-    })
-    .join('\n\n')
+function staged({ images, failed, cache }: StagesReport, style: Style): string {
+  const kept = cache.length === 0 ? [] : [section('Kept for later images', cacheTable(cache, style), style)]
+  if (images.length + failed.length + kept.length === 0) return '  no images yet'
+  const reports = [...images, ...failed].map(({ name, key, stages }) => {
+    const rows = stages.map(({ stage, hit, seconds, reason }) => [
+      stage,
+      hit ? 'hit' : 'miss',
+      formatSeconds(seconds),
+      reason,
+    ])
+    const columns = [{ head: 'stage' }, { head: 'cache' }, { head: 'time', right: true }, { head: 'why' }]
+    const body = rows.length === 0 ? '  no stages' : table(columns, rows, style)
+    return section(`${name} ${key.slice(0, KEY_CHARACTERS)}`, body, style)
+  })
+  return [...reports, ...kept].join('\n\n')
+}
+
+function cacheTable(cache: readonly StageInfo[], style: Style): string {
+  return table(
+    [
+      { head: 'stage' },
+      { head: 'class' },
+      { head: 'arch' },
+      { head: 'packages', right: true },
+      { head: 'size', right: true },
+      { head: 'made in', right: true },
+      { head: 'last used' },
+      { head: 'key' },
+      { head: 'on' },
+    ],
+    cache.map((stage) => [
+      stage.stage,
+      stage.class,
+      stage.arch,
+      String(stage.packages),
+      formatBytes(stage.bytes),
+      formatSeconds(stage.seconds),
+      new Date(stage.usedAt).toISOString().slice(0, 16).replace('T', ' '),
+      stage.key.slice(0, KEY_CHARACTERS),
+      stage.parent.slice(0, KEY_CHARACTERS),
+    ]),
+    style,
+  )
 }

@@ -67,7 +67,7 @@ export function farmRoutes(farm: () => Farm): ControlRoutes {
       const { repository, queue } = farm()
       return { images: repository.list().map(({ key }) => shown(key)), builds: queue.list().map(shownBuild) }
     })
-    app.post('/farm/stages', (request) => {
+    app.post('/farm/stages', async (request) => {
       const asked = checked(bodies.stages, request).image
       const { repository, queue } = farm()
       const entries = asked === undefined ? repository.list() : [repository.find(asked)]
@@ -75,6 +75,7 @@ export function farmRoutes(farm: () => Farm): ControlRoutes {
       return {
         images: entries.map(({ key, name, build, madeAt, stages }) => ({ key, name, build, madeAt, stages })),
         failed: failed.map(({ id, key, name, stages }) => ({ build: id, key, name, stages })),
+        cache: asked === undefined ? await farm().stages() : [],
       }
     })
     app.post('/farm/cancel', async (request) => {

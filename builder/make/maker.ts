@@ -52,7 +52,27 @@ export interface MakeJob {
   readonly signal: AbortSignal
 }
 
+/** A stage that is kept. */
+export interface StageInfo {
+  readonly key: string
+  readonly stage: string
+  readonly class: string
+  readonly arch: string
+  /** Key of the stage that it was made on; empty for a base. */
+  readonly parent: string
+  readonly packages: number
+  readonly bytes: number
+  /** Milliseconds since the epoch. */
+  readonly builtAt: number
+  readonly usedAt: number
+  /** What it took to make. */
+  readonly seconds: number
+  readonly inUse: boolean
+}
+
 export interface ImageMaker {
+  /** The stages that are kept for later images. */
+  stages(): Promise<StageInfo[]>
   /**
    * Makes an image; the same configuration and package versions give the same bytes.
    * @throws NO_SUCH_PACKAGE, MIRROR_FAILED, SCRIPT_FAILED, NO_BOOT, NO_SPACE, TOOL_FAILED, TOOL_MISSING, CANCELLED

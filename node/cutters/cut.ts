@@ -4,11 +4,12 @@ import type { CutOptions, Cuts, ImageReader } from './cutter.ts'
 import { detectFormat } from './detect.ts'
 import { fixedCuts } from './fixed.ts'
 import { gzipCuts } from './gzip.ts'
+import { qcow2Cuts } from './qcow2.ts'
 import { rawCuts } from './raw.ts'
 import { tarCuts } from './tar.ts'
 
 const FIXED_BYTES_MIN = 512
-/** qcow2's usual cluster: what a guest wrote together lies together in it. */
+/** qcow2's usual cluster: what a guest wrote together lies together in it, even where its disk cannot be read. */
 const QCOW2_CLUSTER_BYTES = 64 * 1024
 
 /**
@@ -26,7 +27,7 @@ export async function cutImage(reader: ImageReader, options: CutOptions): Promis
     case 'tar.gz':
       return gzipCuts(reader, options.blockBytes)
     case 'qcow2':
-      return fixedCuts(format, reader.size, QCOW2_CLUSTER_BYTES)
+      return (await qcow2Cuts(reader, options.blockBytes)) ?? fixedCuts(format, reader.size, QCOW2_CLUSTER_BYTES)
     case 'raw':
       return rawCuts(reader, options.blockBytes)
   }

@@ -25,6 +25,7 @@ export function createMaker(bytes = 200_000): TestMaker {
     get parallelMax() {
       return most
     },
+    stages: async () => [],
     async make(config, { directory, log, progress, signal }) {
       working += 1
       most = Math.max(most, working)
