@@ -3,6 +3,7 @@
  *
  *     npm run bench -- transfer [A.img B.img] [--runs N] [--json]
  *     npm run bench -- scale [WANTED.img] [--images 20] [--blocks 1500000] [--json]
+ *     npm run bench -- builder [--json]
  *
  * Without images, two Debian trees are made with mmdebstrap and mke2fs (root; once, then kept in .bench/).
  */
@@ -10,11 +11,13 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatBytes, formatCount, formatSeconds, keyValues, makeStyle, table } from '../../node/cli/format.ts'
 import { ROOT } from '../support/nodes.ts'
+import { benchBuilder } from './builder.ts'
 import { debianPair } from './debian.ts'
 import { benchScale } from './scale.ts'
 import { benchTransfer } from './transfer.ts'
 
-const USAGE = 'usage: npm run bench -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N]'
+const USAGE =
+  'usage: npm run bench -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder'
 const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
 
 try {
@@ -44,6 +47,10 @@ async function main(): Promise<number> {
   if (what === 'scale' && paths.length <= 1) {
     const wanted = paths[0] ?? (await debianPair(join(ROOT, '.bench'), say))[1]
     await scale(wanted, count(values.images), count(values.blocks), values.json)
+    return 0
+  }
+  if (what === 'builder' && paths.length === 0) {
+    await builder(values.json)
     return 0
   }
   console.error(USAGE)
@@ -83,6 +90,25 @@ async function scale(wanted: string, images: number, blocks: number, json: boole
     ['most memory meanwhile', formatBytes(result.fetchRssBytes)],
   ] as const
   console.log(keyValues(rows, style))
+}
+
+async function builder(json: boolean): Promise<void> {
+  const { times, images, hot } = await benchBuilder(say)
+  if (json) {
+    console.log(JSON.stringify({ times, images, hot }))
+    return
+  }
+  const percent = (part: number) => `${(100 * part).toFixed(part < 0.0995 ? 1 : 0)} %`
+  const timeRows = times.map(({ what, seconds, stages }) => [what, formatSeconds(seconds), stages])
+  console.log(`\n${table([{ head: 'request' }, { head: 'time', right: true }, { head: 'stages' }], timeRows, style)}`)
+  console.log('\nHot fraction of the image above where the image on the left is\n')
+  const numbers = images.map((_, i) => String(i + 1))
+  const rows = images.map(({ name, usedBytes }, a) => {
+    const cells = hot[a]!.map((fraction, b) => (a === b ? '–' : percent(fraction)))
+    return [`${a + 1} ${name}`, formatBytes(usedBytes), ...cells]
+  })
+  const heads = ['in use', ...numbers].map((head) => ({ head, right: true }))
+  console.log(table([{ head: 'image' }, ...heads], rows, style))
 }
 
 function count(text: string): number {

@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { finish, firstLine } from '../processes.ts'
 import { TOKEN } from './farm.ts'
 
-const MAIN = join(import.meta.dirname, 'farm-main.ts')
+/** The program with a maker that writes small files. */
+const TEST_MAIN = join(import.meta.dirname, 'farm-main.ts')
+/** The program as users have it. */
+export const REAL_MAIN = join(import.meta.dirname, '..', '..', '..', 'node', 'main.ts')
 
 export interface FarmProcess {
   readonly home: string
@@ -20,7 +23,11 @@ export interface FarmProcess {
 }
 
 /** Starts `hotblock farm` and waits until it is ready. Its log goes to HOME.log. */
-export async function startFarmProcess(home: string, flags: readonly string[] = []): Promise<FarmProcess> {
+export async function startFarmProcess(
+  home: string,
+  flags: readonly string[] = [],
+  main = TEST_MAIN,
+): Promise<FarmProcess> {
   await mkdir(home, { recursive: true })
   const tokenFile = `${home}.token`
   await writeFile(tokenFile, `tester:${TOKEN}\n`, { mode: 0o600 })
@@ -28,7 +35,7 @@ export async function startFarmProcess(home: string, flags: readonly string[] = 
   const listen = ['--listen', '/ip4/127.0.0.1/tcp/0', '--listen-http', '127.0.0.1:0', '--floor', '100M']
   const args = ['farm', '--json', '--home', home, '--token-file', tokenFile, '--config', `${home}.yaml`, ...listen]
   const log = openSync(`${home}.log`, 'a')
-  const child = spawn(process.execPath, [MAIN, ...args, ...flags], { stdio: ['ignore', 'pipe', log] })
+  const child = spawn(process.execPath, [main, ...args, ...flags], { stdio: ['ignore', 'pipe', log] })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const ready = await firstLine(child).catch(async (error) => {
     throw new Error(`${error.message}: ${(await readFile(`${home}.log`, 'utf8')).slice(-2000)}`)
@@ -53,7 +60,11 @@ export async function startFarmProcess(home: string, flags: readonly string[] = 
   }
 }
 
-/** Runs `hotblock farm ARGS`. */
+/** Runs `hotblock farm ARGS` against a farm that was started so. */
 export function farmCommand(home: string, ...args: string[]) {
-  return finish(spawn(process.execPath, [MAIN, 'farm', ...args, '--home', home], { stdio: ['ignore', 'pipe', 'pipe'] }))
+  return farmCommandOf(TEST_MAIN, home, ...args)
+}
+
+export function farmCommandOf(main: string, home: string, ...args: string[]) {
+  return finish(spawn(process.execPath, [main, 'farm', ...args, '--home', home], { stdio: ['ignore', 'pipe', 'pipe'] }))
 }
