@@ -12,6 +12,8 @@ export interface ImageClass {
   readonly name: string
   readonly title: string
   readonly family: Family
+  /** Comes before the others where people choose. */
+  readonly preferred?: boolean
   /** Debian: the release's name (bookworm); RPM: its version. */
   readonly release: string
   /** Debian's names, of those that this machine makes; the first one is the default. */

@@ -211,8 +211,12 @@ function valuesOf<T>(entries: ReadonlyMap<string, Entry<T>>): T[] {
   return [...entries.values()].map(({ value }) => value)
 }
 
-function byName<T extends { readonly name: string }>(values: readonly T[]): ReadonlyMap<string, T> {
-  return new Map(values.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map((value) => [value.name, value]))
+/** In the order in which they are shown. */
+function byName<T extends { readonly name: string; readonly preferred?: boolean }>(
+  values: readonly T[],
+): ReadonlyMap<string, T> {
+  const rank = ({ preferred = false, name }: T) => `${preferred ? 0 : 1} ${name}`
+  return new Map(values.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).map((value) => [value.name, value]))
 }
 
 function wrong(path: string, message: string, field = '', cause?: unknown): HotblockError {

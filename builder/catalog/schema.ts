@@ -58,6 +58,7 @@ export const classFile = z
     architectures: z.array(arch, 'must be a list').min(1, 'is empty').max(16),
     mirror: text((value) => (value === '' ? undefined : grammar.uriProblem(value))).default(''),
     snapshot: text((value) => (value === '' ? undefined : grammar.snapshotProblem(value))).default(''),
+    preferred: z.exactOptional(z.boolean()),
     variant: z.exactOptional(z.enum(VARIANTS, `must be one of ${VARIANTS.join(', ')}`)),
     components: z.array(text(grammar.componentProblem)).max(limits.COMPONENTS_MAX).default([]),
     repositories: z

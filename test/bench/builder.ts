@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hashImage } from '../../node/hashing.ts'
 import { createPool } from '../../node/pool/pool.ts'
+import { BLOCK_BYTES_DEFAULT } from '../../protocols/table/constants.ts'
 import { diffTable, hashesOf } from '../../protocols/table/diff.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import { type FarmProcess, farmCommandOf, REAL_MAIN, startFarmProcess } from '../support/farm/farm-process.ts'
@@ -33,6 +34,8 @@ interface Built {
 const CLASSES = ['debian11', 'debian12', 'debian13']
 const APPLIANCES = ['batch-worker', 'web-server', 'database', 'login-node', 'compiler-toolbox']
 const CLASS = 'debian12'
+/** As images are published. */
+const CUT = { cut: 'auto', blockBytes: BLOCK_BYTES_DEFAULT }
 
 /** Builds with a farm of its own whose caches are empty; root, and some minutes. */
 export function benchBuilder(say: (text: string) => void): Promise<BuilderResult> {
@@ -97,7 +100,7 @@ async function tablesOf(images: readonly Built[]): Promise<Table[]> {
   const pool = createPool()
   try {
     const tables: Table[] = []
-    for (const { path } of images) tables.push((await hashImage(path, pool, {})).table)
+    for (const { path } of images) tables.push((await hashImage(path, pool, CUT)).table)
     return tables
   } finally {
     await pool.close()
