@@ -28,6 +28,8 @@ interface Built {
   readonly name: string
   readonly seconds: number
   readonly path: string
+  /** It was handed out, not made. */
+  readonly existing: boolean
   readonly stages: readonly { readonly stage: string; readonly hit: boolean }[]
 }
 
@@ -47,7 +49,7 @@ export function benchBuilder(say: (text: string) => void): Promise<BuilderResult
         say(what)
         const startedAt = performance.now()
         const built = await build(farm, directory, wanted)
-        const stages = built.stages.map(({ stage, hit }) => `${stage} ${hit ? 'hit' : 'miss'}`).join(', ')
+        const stages = built.existing ? 'was there already' : built.stages.map(stageText).join(', ')
         times.push({ what, seconds: (performance.now() - startedAt) / 1000, stages })
         return built
       }
@@ -93,7 +95,12 @@ async function build(farm: FarmProcess, directory: string, wanted: Wanted): Prom
   await writeFile(file, `<image>${elements.join('')}</image>\n`)
   const { status, stdout, stderr } = await farmCommandOf(REAL_MAIN, farm.home, 'build', file, '--wait', '--json')
   if (status !== 0) throw new Error(`${name}: ${stdout}${stderr}`)
-  return JSON.parse(stdout).image
+  const { image, build: made } = JSON.parse(stdout)
+  return { ...image, existing: made === undefined }
+}
+
+function stageText({ stage, hit }: Built['stages'][number]): string {
+  return `${stage} ${hit ? 'hit' : 'miss'}`
 }
 
 async function tablesOf(images: readonly Built[]): Promise<Table[]> {
