@@ -49,7 +49,6 @@ function checkTree(tar: string, packages: number): void {
   assert.ok(packages > 70)
   assert.is(content('./etc/hostname'), 'localhost\n')
   assert.is(content('./etc/resolv.conf'), '')
-  assert.is(content('./etc/machine-id'), '')
   assert.is(content('./etc/motd'), 'hello\n')
   assert.is(content('./etc/order'), 'appliance\nrequest\n')
   assert.match(listing, /-rw-r----- 0\/0 +7 .* \.\/etc\/notice\n/)
