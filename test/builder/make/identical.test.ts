@@ -58,7 +58,7 @@ function checkTree(tar: string, packages: number): void {
   assert.not.match(listing, /ssh_host_/)
   assert.match(content('./usr/lib/hotblock/first-boot'), /^run 'ssh-keygen -A'$/m)
   assert.match(listing, /sysinit\.target\.wants\/hotblock-first-boot\.service -> /)
-  for (const left of ['policy-rc.d', '/var/log/dpkg.log', 'dpkg.cfg.d/99', '/run/hotblock', '/proc/1', '.deb']) {
+  for (const left of ['sbin/policy-rc.d', '/var/log/dpkg.log', 'dpkg.cfg.d/99', '/run/hotblock', '/proc/1', '.deb\n']) {
     assert.not.ok(listing.includes(left), left)
   }
   // Nothing is younger than the packages.
