@@ -1,4 +1,4 @@
-import { stat, writeFile } from 'node:fs/promises'
+import { rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { HotblockError } from '../../protocols/errors.ts'
 import { requireFile } from '../make/tools.ts'
@@ -46,6 +46,7 @@ export async function writeUki(space: Workspace, arch: string, parts: UkiParts, 
     at = padded(at + (await stat(path)).size)
   }
   await space.ok('objcopy', ['--preserve-dates', '--enable-deterministic-archives', ...args, stub, target])
+  for (const path of [commandLine, release]) await rm(path)
   return target
 }
 

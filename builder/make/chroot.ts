@@ -59,6 +59,8 @@ export async function withMounts<T>(
   try {
     return await use()
   } finally {
+    // No service that was started after all keeps a file of the tree open.
+    await space.endAll()
     if (!had) await removeInTree(outside, policy).catch(() => {})
     // After a failure or a cancelling the workspace's end does it.
     await space.run('sh', ['-ec', UNMOUNT, 'sh', tree], { label: 'umount', network: true }).catch(() => {})

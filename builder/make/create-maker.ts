@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { asHotblockError } from '../../protocols/errors.ts'
 import { assemble, assemblyTools } from '../assemble/assemble.ts'
 import { QEMU } from '../boot/qemu.ts'
 import type { Catalog, Family as FamilyName } from '../catalog/catalog.ts'
@@ -158,6 +159,9 @@ export function createMaker(options: MakerOptions): FarmMaker {
       const held: StageHandle[] = []
       try {
         return await build(config, plan, job, held)
+      } catch (error) {
+        // A full disk is one, whoever met it.
+        throw job.signal.aborted ? cancelled() : asHotblockError(error)
       } finally {
         for (const handle of held) handle.release()
         await trim(job).catch(() => {})

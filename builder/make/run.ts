@@ -5,8 +5,9 @@ import { TOOL_PATH } from './tools.ts'
 /** Lines kept for the message of a failure. */
 const TAIL_LINES = 20
 const LINE_CHARACTERS_MAX = 2000
+const DRAIN_MS = 1000
 const OUTPUT_BYTES_DEFAULT = 64 * 1024 * 1024
-const FULL_DISK = /No space left on device|ENOSPC|Disk quota exceeded|not enough free space/i
+const FULL_DISK = /No space left on device|ENOSPC|Disk quota exceeded|enough (free )?space/i
 
 /** What every tool gets in place of the caller's environment: messages in English, nothing asked, no time zone. */
 const ENVIRONMENT = {
@@ -69,11 +70,19 @@ export async function runTool(command: string, args: readonly string[], options:
   try {
     const { promise, resolve, reject } = Promise.withResolvers<number>()
     child.once('error', (error) => reject(spawnFailure(command, error)))
-    child.once('close', (status, killedBy) => resolve(killedBy === null ? (status ?? 1) : 128))
+    const { promise: drained, resolve: allRead } = Promise.withResolvers<void>()
+    child.once('close', () => allRead())
+    child.once('exit', (status, killedBy) => resolve(killedBy === null ? (status ?? 1) : 128))
     // A tool that ends before it has read everything is judged by its status.
     child.stdin?.on('error', () => {})
     child.stdin?.end(options.input)
     const status = await promise
+    // What was written before the end may still be on its way; but a process that it left behind may hold the pipe.
+    const late = setTimeout(() => allRead(), DRAIN_MS)
+    await drained
+    clearTimeout(late)
+    child.stdout?.destroy()
+    child.stderr?.destroy()
     const { stdout, tail, tooMuch } = output()
     if (end === 'cancelled') throw cancelled()
     if (end === 'late') throw new HotblockError('TIMEOUT', `${label} did not end within ${(timeoutMs ?? 0) / 1000} s`)

@@ -20,6 +20,8 @@ export interface Workspace {
   run(tool: string, args: readonly string[], options?: InsideOptions): Promise<Ran>
   /** The same, for what has to succeed. @returns its output */
   ok(tool: string, args: readonly string[], options?: InsideOptions): Promise<string>
+  /** Ends what tools have left running. */
+  endAll(): Promise<void>
   /** Ends all that runs inside; returns when nothing of it is left. */
   close(): Promise<void>
 }
@@ -72,6 +74,10 @@ export async function openWorkspace(signal: AbortSignal): Promise<Workspace> {
       const ran = await run(tool, args, options)
       if (ran.status !== 0) throw toolFailed(options.label ?? tool, ran)
       return ran.stdout
+    },
+    async endAll() {
+      // Minus one is everybody but the first process and the one that asks.
+      await runTool(nsenter, [...inside, 'sh', '-c', 'kill -9 -1'], { label: 'kill' }).catch(() => {})
     },
     close,
   }

@@ -1,7 +1,7 @@
 /** A small repository of RPM packages, signed with a key that is made for it. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { withKey } from './gpg.ts'
 import { tool } from './tools.ts'
 
 export interface RpmSpec {
@@ -27,37 +27,21 @@ export const FILESYSTEM: RpmSpec = {
 
 /** @returns URI and armoured public key */
 export function makeRpmRepository(directory: string, specs: readonly RpmSpec[], sign = true) {
-  const [top, home, repository] = ['top', 'home', 'repository'].map((name) => join(directory, name)) as [
-    string,
-    string,
-    string,
-  ]
-  for (const path of [top, home, repository]) mkdirSync(path, { recursive: true })
-  // gpg's agent listens on a socket in its home, whose path may not be long.
-  const gpgHome = mkdtempSync(join(tmpdir(), 'g-'))
-  const gpg = (...args: string[]) => tool('gpg', ['--homedir', gpgHome, '--batch', '--quiet', ...args])
-  try {
-    gpg('--passphrase', '', '--quick-generate-key', 'Test <test@example.org>', 'rsa2048', 'sign', 'never')
-    const key = gpg('--armor', '--export')
+  const [top, repository] = [join(directory, 'top'), join(directory, 'repository')]
+  for (const path of [top, repository]) mkdirSync(path, { recursive: true })
+  return withKey(({ home, key }) => {
     for (const spec of specs) {
       const file = join(top, `${spec.name}.spec`)
       writeFileSync(file, specText(spec))
       const defines = [`_topdir ${top}`, `_rpmdir ${repository}`, '_build_name_fmt %%{NAME}-%%{VERSION}.%%{ARCH}.rpm']
       tool('rpmbuild', ['-bb', '--quiet', '--target', 'noarch', ...defines.flatMap((one) => ['--define', one]), file])
       const built = join(repository, `${spec.name}-${spec.version}.noarch.rpm`)
-      const signer = ['_gpg_name Test <test@example.org>', `_gpg_path ${gpgHome}`, '__gpg /usr/bin/gpg']
+      const signer = ['_gpg_name Test <test@example.org>', `_gpg_path ${home}`, '__gpg /usr/bin/gpg']
       if (sign) tool('rpmsign', ['--addsign', ...signer.flatMap((one) => ['--define', one]), built])
     }
     tool('createrepo_c', ['--quiet', '--checksum', 'sha256', repository])
     return { uri: `file://${repository}`, key, repository }
-  } finally {
-    try {
-      tool('gpgconf', ['--homedir', gpgHome, '--kill', 'gpg-agent'])
-    } catch {
-      // It has ended already.
-    }
-    rmSync(gpgHome, { recursive: true, force: true })
-  }
+  })
 }
 
 function specText({ name, version, requires = [], files, post }: RpmSpec): string {
