@@ -23,6 +23,8 @@ export interface ImageClass {
   /** Debian: YYYYMMDDTHHMMSSZ of snapshot.debian.org; empty: the mirror as it is. */
   readonly snapshot: string
   readonly components: readonly string[]
+  /** Debian: whether the release's updates and security updates count too (default), or only what came out first. */
+  readonly updates?: boolean
   /** Debian: what every tree begins with: essential packages only, required ones too, or important ones too (default). */
   readonly variant?: Variant
   /** RPM: repositories to install from (dnf), which puts its own name of the architecture for $basearch; with their keys. */

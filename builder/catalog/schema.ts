@@ -59,6 +59,7 @@ export const classFile = z
     mirror: text((value) => (value === '' ? undefined : grammar.uriProblem(value))).default(''),
     snapshot: text((value) => (value === '' ? undefined : grammar.snapshotProblem(value))).default(''),
     preferred: z.exactOptional(z.boolean()),
+    updates: z.exactOptional(z.boolean()),
     variant: z.exactOptional(z.enum(VARIANTS, `must be one of ${VARIANTS.join(', ')}`)),
     components: z.array(text(grammar.componentProblem)).max(limits.COMPONENTS_MAX).default([]),
     repositories: z
@@ -70,7 +71,7 @@ export const classFile = z
     kernels: z.record(arch, packageName).default({}),
   })
   .check((ctx) => {
-    const { family, components, repositories, architectures, kernels, mirror, snapshot, variant } = ctx.value
+    const { family, components, repositories, architectures, kernels, mirror, snapshot, updates, variant } = ctx.value
     const wrong = (path: string, message: string) =>
       ctx.issues.push({ code: 'custom', path: [path], message, input: '' })
     if (family === 'debian' && components.length === 0) wrong('components', 'is empty')
@@ -79,6 +80,7 @@ export const classFile = z
     if (family === 'rpm' && mirror !== '') wrong('mirror', 'is for Debian classes; give repositories')
     if (family === 'rpm' && snapshot !== '') wrong('snapshot', 'is for Debian classes')
     if (family === 'rpm' && variant !== undefined) wrong('variant', 'is for Debian classes')
+    if (family === 'rpm' && updates !== undefined) wrong('updates', 'is for Debian classes')
     if (family === 'rpm' && components.length > 0) wrong('components', 'are for Debian classes')
     const stray = Object.keys(kernels).find((name) => !architectures.includes(name))
     if (stray !== undefined) wrong('kernels', `${stray} is none of the architectures`)

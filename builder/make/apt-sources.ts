@@ -39,9 +39,9 @@ const WORD = /^[A-Za-z0-9][A-Za-z0-9.+_/-]*$/
 /** Sources of a class, in the order of sources.list. @throws BAD_CONFIG where no mirror is known */
 export async function classSources(of: ImageClass, settings: DebianSettings): Promise<AptSource[]> {
   const { main, security } = await mirrorsOf(of, settings)
-  const { release, components } = of
+  const { release, components, updates = true } = of
   const sources = [{ uri: main, suite: release, components }]
-  if (!ROLLING.has(release)) {
+  if (updates && !ROLLING.has(release)) {
     sources.push({ uri: main, suite: `${release}-updates`, components })
     if (security !== '') sources.push({ uri: security, suite: `${release}-security`, components })
   }
