@@ -17,7 +17,7 @@ const LAST_LINES = 12
 const READY = /(^|\n|\r)[^\r\n]{0,80}\blogin: ?/
 /** It will not come any more. */
 const HOPELESS =
-  /Kernel panic|emergency mode|Give root password for maintenance|\(initramfs\)|Press Enter for maintenance/
+  /Kernel panic|emergency mode|Give root password for maintenance|\(initramfs\)|Press Enter for maintenance|doesn't have requested|job control turned off/
 /** The machine's KVM is there and cannot run this guest, as in some nested ones. */
 const KVM_GAVE_OUT = /KVM internal error|KVM: entry failed|failed to initialize kvm|kvm run failed/i
 /** Sequences that only a terminal understands. */
@@ -75,7 +75,7 @@ export async function bootImage(job: BootJob): Promise<boolean> {
     const env = { TMPDIR: scratch }
     const ran = await space.run(qemu, args, {
       label: 'qemu',
-      log: () => {},
+      log: (line) => job.log(`console: ${plain(line)}`),
       onOutput,
       signal,
       env,
@@ -94,12 +94,16 @@ export async function bootImage(job: BootJob): Promise<boolean> {
   if (gaveOut) return false
   const lines = text
     .split('\n')
-    .map((line) => printable(line.trimEnd()))
+    .map(plain)
     .filter((line) => line !== '')
-  for (const line of lines.slice(-100)) job.log(`console: ${line}`)
   const last = lines.slice(-LAST_LINES)
   const tellTale = lines.findLast((line) => HOPELESS.test(line)) ?? last.at(-1) ?? 'nothing was written to the console'
   throw new HotblockError('NO_BOOT', `the image did not come up (${end}): ${tellTale}`, { lines: last.join('\n') })
+}
+
+/** A line as it can be shown. */
+function plain(line: string): string {
+  return printable(line.replaceAll(TERMINAL, '').trimEnd())
 }
 
 function directly(direct: NonNullable<BootJob['direct']>): string[] {
