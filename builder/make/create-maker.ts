@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { asHotblockError } from '../../protocols/errors.ts'
 import { assemble, assemblyTools } from '../assemble/assemble.ts'
@@ -52,6 +52,7 @@ export const LIMIT_DEFAULTS: MakerLimits = {
   scriptSeconds: 1800,
   bootSeconds: 300,
 }
+const CONSOLE = 'console.log'
 export const CACHE_BYTES_DEFAULT = 40 * 1024 ** 3
 export const PACKAGE_BYTES_DEFAULT = 20 * 1024 ** 3
 
@@ -131,7 +132,7 @@ export function createMaker(options: MakerOptions): FarmMaker {
       })
       let console: string | undefined
       if (config.boot !== 'none') {
-        console = join(job.directory, 'console.log')
+        console = join(job.directory, CONSOLE)
         const target = { config, image, console, seconds: limits.bootSeconds }
         const checking = { ...parts, space, log: job.log, signal: job.signal, kvm }
         await step('boot', config.boot, job, 0.9, () => checkBoot(target, checking))
@@ -166,6 +167,7 @@ export function createMaker(options: MakerOptions): FarmMaker {
       try {
         return await build(config, plan, job, held)
       } catch (error) {
+        await removeResults(job.directory).catch(() => {})
         // A full disk is one, whoever met it.
         throw job.signal.aborted ? cancelled() : asHotblockError(error)
       } finally {
@@ -186,6 +188,13 @@ export function createMaker(options: MakerOptions): FarmMaker {
     const gone = await cache.trim(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT)
     for (const key of gone) job.log(`stage ${key.slice(0, 12)} removed: the cache is full`)
     for (const family of Object.values(families)) await family.trim(options.packageBytesMax ?? PACKAGE_BYTES_DEFAULT)
+  }
+}
+
+/** What a build that failed has made; the console's log says why. */
+async function removeResults(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (name !== CONSOLE) await rm(join(directory, name), { recursive: true, force: true })
   }
 }
 
