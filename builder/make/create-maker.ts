@@ -1,5 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
 import { asHotblockError } from '../../protocols/errors.ts'
 import { assemble, assemblyTools } from '../assemble/assemble.ts'
 import { QEMU } from '../boot/qemu.ts'
@@ -31,6 +31,8 @@ export interface MakerOptions {
   readonly staging?: StagingKind
   /** What finished stages may take. */
   readonly cacheBytesMax?: number
+  /** What downloaded packages of each family may take. */
+  readonly packageBytesMax?: number
   readonly limits?: Partial<MakerLimits>
   /** May customisation scripts use the network? Without it they have none, and images can be made again. */
   readonly scriptNetwork?: boolean
@@ -50,7 +52,9 @@ export const LIMIT_DEFAULTS: MakerLimits = {
   scriptSeconds: 1800,
   bootSeconds: 300,
 }
+const CONSOLE = 'console.log'
 export const CACHE_BYTES_DEFAULT = 40 * 1024 ** 3
+export const PACKAGE_BYTES_DEFAULT = 20 * 1024 ** 3
 
 /** An ImageMaker, and what a farm shows and tidies of its stages. */
 export interface FarmMaker extends ImageMaker {
@@ -66,7 +70,8 @@ interface Ready {
 
 /** Makes images with the system's tools. What the machine can do is found out at the first call. */
 export function createMaker(options: MakerOptions): FarmMaker {
-  const { directory, now = Date.now } = options
+  const { now = Date.now } = options
+  const directory = resolve(options.directory)
   const limits = { ...LIMIT_DEFAULTS, ...options.limits }
   const families: Readonly<Record<FamilyName, Family>> = {
     debian: debianFamily(join(directory, 'debian'), { ...DEBIAN_DEFAULTS, ...options.debian }, limits, now),
@@ -126,7 +131,7 @@ export function createMaker(options: MakerOptions): FarmMaker {
       })
       let console: string | undefined
       if (config.boot !== 'none') {
-        console = join(job.directory, 'console.log')
+        console = join(job.directory, CONSOLE)
         const target = { config, image, console, seconds: limits.bootSeconds }
         const checking = { ...parts, space, log: job.log, signal: job.signal, kvm }
         await step('boot', config.boot, job, 0.9, () => checkBoot(target, checking))
@@ -148,7 +153,8 @@ export function createMaker(options: MakerOptions): FarmMaker {
   }
 
   return {
-    async make(config, job) {
+    async make(config, asked) {
+      const job = { ...asked, directory: resolve(asked.directory) }
       if (job.signal.aborted) throw cancelled()
       const plan = planImage(config, options.catalog())
       await requireTools([
@@ -160,6 +166,7 @@ export function createMaker(options: MakerOptions): FarmMaker {
       try {
         return await build(config, plan, job, held)
       } catch (error) {
+        await removeResults(job.directory).catch(() => {})
         // A full disk is one, whoever met it.
         throw job.signal.aborted ? cancelled() : asHotblockError(error)
       } finally {
@@ -179,6 +186,14 @@ export function createMaker(options: MakerOptions): FarmMaker {
     const { cache } = await ready()
     const gone = await cache.trim(options.cacheBytesMax ?? CACHE_BYTES_DEFAULT)
     for (const key of gone) job.log(`stage ${key.slice(0, 12)} removed: the cache is full`)
+    for (const family of Object.values(families)) await family.trim(options.packageBytesMax ?? PACKAGE_BYTES_DEFAULT)
+  }
+}
+
+/** What a build that failed has made; the console's log says why. */
+async function removeResults(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    if (name !== CONSOLE) await rm(join(directory, name), { recursive: true, force: true })
   }
 }
 

@@ -7,6 +7,7 @@ import { bootstrap, installInto } from './apt-install.ts'
 import { type Installed, planInstall } from './apt-resolve.ts'
 import { type AptLimits, type AptRoot, openAptRoot } from './apt-root.ts'
 import { checkSource, classSources, type DebianSettings, keyName, sourceLines } from './apt-sources.ts'
+import { limitArchives } from './archive-limit.ts'
 import type { Family, InstallJob, ResolvedStage, ResolveJob, WantedStage } from './family.ts'
 import { fieldOf, packageOf } from './packages-index.ts'
 import { runToolOk } from './run.ts'
@@ -16,6 +17,7 @@ import { readInTree, writeInTree } from './tree.ts'
 
 /** In images: where repositories' keys lie, and where they are listed. */
 const KEYS_DIRECTORY = '/etc/apt/keyrings'
+const ARCHIVES = 'archives'
 const SOURCES_LIST = '/etc/apt/sources.list'
 const MORE_SOURCES = '/etc/apt/sources.list.d/hotblock.list'
 
@@ -92,13 +94,14 @@ export function debianFamily(
 
     async install(stage, job) {
       const root = await rootFor(job, stage.repositories)
-      await serial('archives', async () => {
+      const repository = join(job.scratch, 'packages')
+      const newest = await serial(ARCHIVES, async () => {
         await serial(rootName(job, stage), () => root.update(job))
         await fetchPackages(root, archives, stage.packages, job)
+        await makeRepository(repository, archives, stage.details)
+        return newestPackage(archives, stage.packages)
       })
-      const epoch = Math.max(job.epoch, await newestPackage(archives, stage.packages))
-      const repository = join(job.scratch, 'packages')
-      await makeRepository(repository, archives, stage.details)
+      const epoch = Math.max(job.epoch, newest)
       const names = namesOf(stage)
       if (stage.stage === 'base') {
         await bootstrap(job, repository, job.class.variant ?? 'important', names, epoch)
@@ -108,6 +111,10 @@ export function debianFamily(
       await writeSources(stage, job)
       await checkInstalled(stage, job)
       return epoch
+    },
+
+    async trim(bytesMax) {
+      await serial(ARCHIVES, () => limitArchives(archives, bytesMax))
     },
   }
 

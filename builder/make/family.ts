@@ -56,6 +56,8 @@ export interface Family {
    * @returns time of the newest package, seconds: what the stage's files are dated with
    */
   install(stage: ResolvedStage, job: InstallJob): Promise<number>
+  /** Removes downloaded packages beyond a limit. */
+  trim(bytesMax: number): Promise<void>
 }
 
 /** All that a build knows from the beginning. */

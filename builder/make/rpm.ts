@@ -1,10 +1,11 @@
-import { copyFile, lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { PackageRepository } from '../config/image-config.ts'
 import type { AptLimits } from './apt-root.ts'
 import { checkSource, keyName } from './apt-sources.ts'
+import { limitArchives } from './archive-limit.ts'
 import { runTame, withMounts } from './chroot.ts'
 import type { Family, InstallJob, ResolvedStage, ResolveJob, WantedStage } from './family.ts'
 import type { PackageVersion } from './maker.ts'
@@ -78,6 +79,18 @@ export function rpmFamily(directory: string, limits: AptLimits): Family {
       await installFiles(files, Math.max(job.epoch, ...packages.map(({ built }) => built)), job)
       await writeRepositories(stage, job)
       return Math.max(job.epoch, ...packages.map(({ built }) => built))
+    },
+
+    async trim(bytesMax) {
+      for (const name of await readdir(directory).catch(() => [])) {
+        const place = join(directory, name)
+        await serial(place, async () => {
+          const cache = join(place, 'cache')
+          for (const repository of await readdir(cache).catch(() => [])) {
+            await limitArchives(join(cache, repository, 'packages'), bytesMax)
+          }
+        })
+      }
     },
   }
 }

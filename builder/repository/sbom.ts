@@ -43,11 +43,19 @@ export function cycloneDx(
   return `${JSON.stringify(document, undefined, 2)}\n`
 }
 
-/** pkg:deb/debian/bash@5.2.15-2%2Bb2?arch=amd64 (https://github.com/package-url/purl-spec) */
+/**
+ * pkg:deb/debian/bash@5.2.15-2%2Bb2?arch=amd64 (https://github.com/package-url/purl-spec): what programs that know of
+ * vulnerabilities look for. The epoch of an RPM stands apart from its version there.
+ */
 export function packageUrl({ name, version, arch, family }: PackageVersion, imageClass: string): string {
   const [type, namespace] = family === 'debian' ? ['deb', 'debian'] : ['rpm', imageClass]
-  const of = arch === '' ? '' : `?arch=${escaped(arch)}`
-  return `pkg:${type}/${escaped(namespace)}/${escaped(name)}@${escaped(version)}${of}`
+  const epoch = family === 'rpm' ? /^(\d+):(.*)$/.exec(version) : null
+  const qualifiers = [
+    ...(arch === '' ? [] : [`arch=${escaped(arch)}`]),
+    ...(epoch === null || epoch[1] === '0' ? [] : [`epoch=${epoch[1]}`]),
+  ]
+  const of = qualifiers.length === 0 ? '' : `?${qualifiers.join('&')}`
+  return `pkg:${type}/${escaped(namespace)}/${escaped(name)}@${escaped(epoch?.[2] ?? version)}${of}`
 }
 
 function escaped(text: string): string {

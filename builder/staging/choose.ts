@@ -18,15 +18,24 @@ export function stagingOf(kind: StagingKind): Staging {
  * @throws TOOL_FAILED where the one that is wanted does not work here
  */
 export async function chooseStaging(directory: string, space: Workspace, wanted?: StagingKind): Promise<Staging> {
+  let why = ''
   for (const kind of wanted === undefined ? STAGING_KINDS : [wanted]) {
     const staging = stagingOf(kind)
-    if (await works(staging, directory, space)) return staging
+    const failed = (error: Error) => {
+      why = error.message
+    }
+    if (await works(staging, directory, space, failed)) return staging
   }
-  throw new HotblockError('TOOL_FAILED', `stages cannot be kept as ${wanted ?? 'copies'} in ${directory}`)
+  throw new HotblockError('TOOL_FAILED', `stages cannot be kept as ${wanted ?? 'copies'} in ${directory}: ${why}`)
 }
 
 /** Goes through a stage and one on top of it. */
-export async function works(staging: Staging, directory: string, space: Workspace): Promise<boolean> {
+export async function works(
+  staging: Staging,
+  directory: string,
+  space: Workspace,
+  failed: (error: Error) => void = () => {},
+): Promise<boolean> {
   const top = await mkdtemp(join(directory, 'probe-'))
   const [lower, upper] = [join(top, 'a'), join(top, 'b')]
   try {
@@ -44,6 +53,7 @@ export async function works(staging: Staging, directory: string, space: Workspac
     return text === 'first'
   } catch (error) {
     if (error instanceof HotblockError && ['CANCELLED', 'NO_SPACE'].includes(error.code)) throw error
+    failed(error instanceof Error ? error : new Error(String(error)))
     return false
   } finally {
     await staging.remove(upper).catch(() => {})

@@ -21,7 +21,10 @@ const NEEDED: readonly (readonly [what: string, debianPackage: string])[] = [
   ['mkfs.btrfs', 'btrfs-progs'],
   ['mkfs.xfs', 'xfsprogs'],
   ['setfattr', 'attr'],
+  ['capsh', 'libcap2-bin'],
   ['setcap', 'libcap2-bin'],
+  ['unshare', 'util-linux'],
+  ['mount', 'mount'],
   // Building and booting systems.
   ['mmdebstrap', 'mmdebstrap'],
   ['/usr/share/keyrings/debian-archive-keyring.gpg', 'debian-archive-keyring'],
@@ -31,6 +34,7 @@ const NEEDED: readonly (readonly [what: string, debianPackage: string])[] = [
   ['qemu-system-x86_64', 'qemu-system-x86'],
   ['/usr/share/OVMF/OVMF_CODE.fd', 'ovmf'],
   ['dnf', 'dnf'],
+  ['/usr/lib/python3/dist-packages/dnf', 'python3-dnf'],
   ['rpm', 'rpm'],
   ['rpmbuild', 'rpm'],
   ['createrepo_c', 'createrepo-c'],
