@@ -22,16 +22,21 @@ export interface FarmProcess {
   stop(): Promise<void>
 }
 
-/** Starts `hotblock farm` and waits until it is ready. Its log goes to HOME.log. */
+/**
+ * Starts `hotblock farm` and waits until it is ready. Its log goes to HOME.log.
+ *
+ * @param section further lines of the section `farm` of its settings
+ */
 export async function startFarmProcess(
   home: string,
   flags: readonly string[] = [],
   main = TEST_MAIN,
+  section = '',
 ): Promise<FarmProcess> {
   await mkdir(home, { recursive: true })
   const tokenFile = `${home}.token`
   await writeFile(tokenFile, `tester:${TOKEN}\n`, { mode: 0o600 })
-  await writeFile(`${home}.yaml`, 'farm:\n  floor: 100M\n')
+  await writeFile(`${home}.yaml`, `farm:\n  floor: 100M\n${section}`)
   const listen = ['--listen', '/ip4/127.0.0.1/tcp/0', '--listen-http', '127.0.0.1:0', '--floor', '100M']
   const args = ['farm', '--json', '--home', home, '--token-file', tokenFile, '--config', `${home}.yaml`, ...listen]
   const log = openSync(`${home}.log`, 'a')
