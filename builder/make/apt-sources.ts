@@ -8,7 +8,7 @@ import { runTool } from './run.ts'
 export interface DebianSettings {
   /** URI of a mirror for classes that name none; empty: what this machine itself uses. */
   readonly mirror: string
-  /** The same for security updates; empty: beside the mirror, as debian-security. */
+  /** The same for security updates; empty: beside the mirror, as debian-security; `none`: there are none. */
   readonly securityMirror: string
   /** What snapshots lie below, as snapshot.debian.org has them. */
   readonly snapshots: string
@@ -43,7 +43,7 @@ export async function classSources(of: ImageClass, settings: DebianSettings): Pr
   const sources = [{ uri: main, suite: release, components }]
   if (updates && !ROLLING.has(release)) {
     sources.push({ uri: main, suite: `${release}-updates`, components })
-    if (security !== '') sources.push({ uri: security, suite: `${release}-security`, components })
+    if (security !== '' && security !== 'none') sources.push({ uri: security, suite: `${release}-security`, components })
   }
   for (const source of sources) checkSource(source)
   return sources
