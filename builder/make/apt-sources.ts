@@ -43,7 +43,8 @@ export async function classSources(of: ImageClass, settings: DebianSettings): Pr
   const sources = [{ uri: main, suite: release, components }]
   if (!ROLLING.has(release)) {
     sources.push({ uri: main, suite: `${release}-updates`, components })
-    if (security !== '' && security !== 'none') sources.push({ uri: security, suite: `${release}-security`, components })
+    if (security !== '' && security !== 'none')
+      sources.push({ uri: security, suite: `${release}-security`, components })
   }
   for (const source of sources) checkSource(source)
   return sources
