@@ -28,8 +28,8 @@ const schema = z.object({
   /** Mirror and snapshot of the Debian classes that name none. */
   mirror: z.string().optional(),
   snapshot: z.string().optional(),
-  /** Mirror of Debian's security updates, and what snapshots lie below. */
-  securityMirror: uri.optional(),
+  /** Mirror of Debian's security updates, or `none`; and what snapshots lie below. */
+  securityMirror: z.union([z.literal('none'), uri]).optional(),
   snapshots: uri.optional(),
   /** Whether requests may name package repositories on the farm's own disk. */
   fileRepositories: z.boolean().default(false),
