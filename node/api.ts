@@ -129,6 +129,7 @@ export interface StatusReport {
   addresses: string[]
   home: string
   uptimeSeconds: number
+  /** Peers that the node is connected to; two that dialled each other at once count once. */
   connections: number
   dht: { mode: string; peers: number; advertisedKeys: number; providerRecords: number }
   images: { complete: number; partial: number }

@@ -37,7 +37,7 @@ export async function statusReport(init: StatusInit): Promise<StatusReport> {
     addresses: host.addresses(),
     home,
     uptimeSeconds: (performance.now() - init.startedAt) / 1000,
-    connections: host.libp2p.getConnections().length,
+    connections: host.libp2p.getPeers().length,
     dht: {
       mode: host.dht.getMode(),
       peers: counts.peers,
