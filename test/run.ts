@@ -14,7 +14,7 @@ import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { install, packagesOf } from './support/needed.ts'
+import { install, packagesOf, WITHOUT_TOOLS } from './support/needed.ts'
 import { readTotals, type Totals } from './support/totals.ts'
 
 const JOBS_DEFAULT = 2
@@ -62,6 +62,7 @@ async function main(): Promise<number> {
     console.log(`nothing matches ${positionals.join(' ')}`)
     sum.failed = 1
   }
+  if (values['without-tools']) process.env[WITHOUT_TOOLS] = '1'
   const lacking = positionals.length === 0 ? install((line) => console.log(line)) : []
   if (lacking.length > 0) {
     console.log(`not on this machine: ${lacking.join(', ')}`)

@@ -9,6 +9,8 @@ import * as assert from 'uvu/assert'
 import { parseXml } from '../../builder/web/soap/xml.ts'
 import { throwsCode } from '../support/failures.ts'
 import { HOST, type TestFarm, TOKEN, withWeb } from '../support/farm/farm.ts'
+import { ZEEP } from '../support/needed.ts'
+import { testWith } from '../support/tools.ts'
 
 const ENVELOPE = 'http://schemas.xmlsoap.org/soap/envelope/'
 const NAMESPACE = 'urn:hotblock:farm:1'
@@ -67,7 +69,7 @@ test("its faults carry code, message and the request's fields", () =>
     assert.ok(fields.includes('class') && fields.includes('name'), fields.join())
   }))
 
-test('zeep does the same', () =>
+testWith('python3', ZEEP)('zeep does the same', () =>
   withService(async (url, farm) => {
     const { stdout } = await promisify(execFile)('/usr/bin/python3', [CLIENT, url, TOKEN])
     const found = JSON.parse(stdout)
@@ -85,7 +87,8 @@ test('zeep does the same', () =>
     assert.ok(found.faults[0].fields.includes('class'))
     assert.is(found.left, 0)
     assert.equal(farm.repository.list(), [])
-  }))
+  }),
+)
 
 const envelope = (body: string, head = ''): string =>
   `<soap:Envelope xmlns:soap="${ENVELOPE}" xmlns:f="${NAMESPACE}">${head}<soap:Body>${body}</soap:Body></soap:Envelope>`

@@ -11,6 +11,9 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type TestFarm, TOKEN, withWeb } from '../support/farm/farm.ts'
+import { testWith } from '../support/tools.ts'
+
+const testInBrowser = testWith('chromium')
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PICTURES = process.env.HOTBLOCK_TEST_SCREENSHOTS
@@ -119,7 +122,7 @@ const VARIANTS = [
 ] as const
 
 for (const { name, options } of VARIANTS) {
-  test(`axe finds nothing on any page: ${name}`, () =>
+  testInBrowser(`axe finds nothing on any page: ${name}`, () =>
     withSite(async (url, farm) => {
       await withContext(options, async (page) => {
         if (name === 'no-script') await withoutScript(page)
@@ -167,10 +170,11 @@ for (const { name, options } of VARIANTS) {
         await picture(page, `${name}-problems`)
         await farm.queue.cancel(5, 'me')
       })
-    }))
+    }),
+  )
 }
 
-test('with the keyboard alone: log in, ask for an image, see it made, find the download', () =>
+testInBrowser('with the keyboard alone: log in, ask for an image, see it made, find the download', () =>
   withSite(async (url, farm) => {
     await withContext({}, async (page) => {
       const focus = () =>
@@ -214,9 +218,10 @@ test('with the keyboard alone: log in, ask for an image, see it made, find the d
       await to(({ text }) => text === 'Download by-keyboard.tar.gz')
     })
     assert.is(farm.repository.find('by-keyboard').config.class, 'debian-13')
-  }))
+  }),
+)
 
-test('without JavaScript an image is asked for, looked at, and deleted', () =>
+testInBrowser('without JavaScript an image is asked for, looked at, and deleted', () =>
   withSite(async (url, farm) => {
     await withContext({ javaScriptEnabled: false }, async (page) => {
       await login(page, url)
@@ -236,9 +241,10 @@ test('without JavaScript an image is asked for, looked at, and deleted', () =>
       await page.getByRole('button', { name: 'Delete the image' }).click()
       await page.getByText('There are no images yet.').waitFor()
     })
-  }))
+  }),
+)
 
-test('log, progress and the end of a build come by themselves', () =>
+testInBrowser('log, progress and the end of a build come by themselves', () =>
   withSite(async (url, farm) => {
     await withContext({}, async (page) => {
       await login(page, url)
@@ -251,9 +257,10 @@ test('log, progress and the end of a build come by themselves', () =>
       assert.is(log?.split('step 3\n').length, 2, 'each line once')
       assert.match(log ?? '', /ready\n$/)
     })
-  }))
+  }),
+)
 
-test('architectures follow the class that is chosen', () =>
+testInBrowser('architectures follow the class that is chosen', () =>
   withSite(async (url) => {
     await withContext({}, async (page) => {
       await page.goto(`${url}/request`)
@@ -262,6 +269,7 @@ test('architectures follow the class that is chosen', () =>
       assert.is(await page.getByLabel('Architecture').inputValue(), 'amd64')
       assert.is(await page.locator('option[value="i386"]').isDisabled(), true)
     })
-  }))
+  }),
+)
 
 test.run()

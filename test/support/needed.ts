@@ -6,8 +6,17 @@ import { delimiter, isAbsolute, join } from 'node:path'
 /** Tools of the system need not be on an ordinary user's PATH. */
 export const PATH = [process.env.PATH ?? '', '/usr/sbin', '/sbin'].join(delimiter)
 
-/** A program's name or a file's path, and the package. */
+/** Set in the environment of tests where npm test was told to go on without what is missing. */
+export const WITHOUT_TOOLS = 'HOTBLOCK_TEST_WITHOUT_TOOLS'
+
+/** Not a program: the rights to mount and to make trees of systems. */
+export const ROOT_RIGHTS = 'the rights of root'
+/** What python3-zeep brings: the second of the clients that the farm's SOAP service is tried with. */
+export const ZEEP = '/usr/lib/python3/dist-packages/zeep'
+
+/** A program's name or a file's path, and the package; none for what no package brings. */
 const NEEDED: readonly (readonly [what: string, debianPackage: string])[] = [
+  [ROOT_RIGHTS, ''],
   // Images, their file systems and partitions.
   ['mke2fs', 'e2fsprogs'],
   ['debugfs', 'e2fsprogs'],
@@ -41,7 +50,7 @@ const NEEDED: readonly (readonly [what: string, debianPackage: string])[] = [
   // The farm's pages and services.
   ['chromium', 'chromium'],
   ['python3', 'python3'],
-  ['/usr/lib/python3/dist-packages/zeep', 'python3-zeep'],
+  [ZEEP, 'python3-zeep'],
 ]
 
 /** Those of the programs and files that this machine does not have. */
@@ -74,10 +83,12 @@ export function install(say: (line: string) => void): string[] {
 
 /** Names of the packages that have these, each once. */
 export function packagesOf(names: readonly string[]): string[] {
-  return [...new Set(NEEDED.filter(([what]) => names.includes(what)).map(([, debianPackage]) => debianPackage))]
+  const packages = NEEDED.filter(([what]) => names.includes(what)).map(([, debianPackage]) => debianPackage)
+  return [...new Set(packages.filter((name) => name !== ''))]
 }
 
 function isThere(name: string): boolean {
+  if (name === ROOT_RIGHTS) return process.getuid?.() === 0
   if (isAbsolute(name)) return isAccessible(name, constants.R_OK)
   return PATH.split(delimiter).some((directory) => isAccessible(join(directory, name), constants.X_OK))
 }

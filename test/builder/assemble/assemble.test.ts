@@ -16,7 +16,7 @@ import { fileReader } from '../../../node/cutters/reading.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { sha256Of } from '../../support/hashes.ts'
 import { withDirectory } from '../../support/temporary.ts'
-import { tool } from '../../support/tools.ts'
+import { testBuild, tool } from '../../support/tools.ts'
 
 const EPOCH = 1_700_000_000
 const MIB = 1024 ** 2
@@ -76,7 +76,7 @@ const sizeOf = (fileType: string) => (fileType.startsWith('.tar') ? 0 : 320 * MI
 for (const fileType of FILE_TYPES) {
   for (const boot of BOOTS) {
     if (fileType.startsWith('.tar') && boot === 'uefi') continue
-    test(`${fileType}, boot ${boot}: the same tree is the same bytes`, async () => {
+    testBuild(`${fileType}, boot ${boot}: the same tree is the same bytes`, async () => {
       await withTrees(async (space, top, trees) => {
         const request = { fileType, boot, imageBytes: sizeOf(fileType) }
         const one = await make(space, top, trees[0], request, 'one')
@@ -96,7 +96,7 @@ for (const fileType of FILE_TYPES) {
   }
 }
 
-test('tar and tar.gz have everything; a gzip member a file', async () => {
+testBuild('tar and tar.gz have everything; a gzip member a file', async () => {
   await withTrees(async (space, top, [tree]) => {
     const tar = await make(space, top, tree, { fileType: '.tar', boot: 'none', imageBytes: 0 }, 'tar')
     const gz = await make(space, top, tree, { fileType: '.tar.gz', boot: 'none', imageBytes: 0 }, 'gz')
@@ -121,7 +121,7 @@ test('tar and tar.gz have everything; a gzip member a file', async () => {
   })
 })
 
-test('ext4 is sound, has all that the tree has, and all times of an inode are its mtime', async () => {
+testBuild('ext4 is sound, has all that the tree has, and all times of an inode are its mtime', async () => {
   await withTrees(async (space, top, [tree]) => {
     const { file } = await make(space, top, tree, { fileType: '.img', boot: 'none', imageBytes: 64 * MIB }, 'img')
     tool('e2fsck', ['-fn', file])
@@ -137,7 +137,7 @@ test('ext4 is sound, has all that the tree has, and all times of an inode are it
   })
 })
 
-test('a disk for UEFI has a sound table, EFI partition and root', async () => {
+testBuild('a disk for UEFI has a sound table, EFI partition and root', async () => {
   await withTrees(async (space, top, [tree]) => {
     const { file } = await make(space, top, tree, { fileType: '.img', boot: 'uefi', imageBytes: 320 * MIB }, 'img')
     const table = JSON.parse(tool('sfdisk', ['--json', file])).partitiontable
@@ -166,7 +166,7 @@ test('a disk for UEFI has a sound table, EFI partition and root', async () => {
   })
 })
 
-test('an image that is too small says so, and so does one that is to boot and has no kernel', async () => {
+testBuild('an image that is too small says so, and so does one that is to boot and has no kernel', async () => {
   await withTrees(async (space, top, [tree]) => {
     writeFileSync(join(tree, 'large'), Buffer.alloc(80 * MIB, 1))
     const small = make(space, top, tree, { fileType: '.img', boot: 'none', imageBytes: 64 * MIB }, 'small')
@@ -181,7 +181,7 @@ test('an image that is too small says so, and so does one that is to boot and ha
   })
 })
 
-test('CRC-32C as in RFC 3720, appendix B.4', () => {
+testBuild('CRC-32C as in RFC 3720, appendix B.4', () => {
   const of = (bytes: Uint8Array) => (crc32c(0xffffffff, bytes) ^ 0xffffffff) >>> 0
   assert.is(of(new Uint8Array(32)), 0x8a9136aa)
   assert.is(of(new Uint8Array(32).fill(0xff)), 0x62a8ab43)

@@ -6,10 +6,11 @@ import { catalogOf, configOf, TINY } from '../../support/catalog.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { maker } from '../../support/making.ts'
 import { withDirectory } from '../../support/temporary.ts'
+import { testBuild } from '../../support/tools.ts'
 
 const MIB = 1024 ** 2
 
-test('a good one comes up, a broken one is no image', async () => {
+testBuild('a good one comes up, a broken one is no image', async () => {
   await withDirectory(async (top) => {
     const one = maker(top, catalogOf(TINY))
     const config = configOf({ class: 'tiny', fileType: '.img', imageBytes: 900 * MIB })

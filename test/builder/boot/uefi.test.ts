@@ -6,10 +6,11 @@ import { catalogOf, configOf, TINY } from '../../support/catalog.ts'
 import { sha256Of } from '../../support/hashes.ts'
 import { maker } from '../../support/making.ts'
 import { withDirectory } from '../../support/temporary.ts'
+import { testBuild } from '../../support/tools.ts'
 
 const MIB = 1024 ** 2
 
-test('a qcow2 disk comes up by UEFI, and booting leaves its bytes alone', async () => {
+testBuild('a qcow2 disk comes up by UEFI, and booting leaves its bytes alone', async () => {
   await withDirectory(async (top) => {
     const one = maker(top, catalogOf(TINY))
     const config = configOf({ class: 'tiny', fileType: '.qcow2', boot: 'uefi', imageBytes: 900 * MIB })

@@ -10,7 +10,7 @@ import { makeDebRepository } from '../../support/deb-repository.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { type Making, maker } from '../../support/making.ts'
 import { withDirectory } from '../../support/temporary.ts'
-import { tool } from '../../support/tools.ts'
+import { testBuild, tool } from '../../support/tools.ts'
 
 const config = configOf({ class: 'tiny' })
 
@@ -28,7 +28,7 @@ function assertClean({ directory }: Making): void {
   assert.not.ok(tool('findmnt', ['-rn', '-o', 'TARGET']).includes(directory))
 }
 
-test('packages that are not there, scripts that fail, repositories that are not to be trusted', async () => {
+testBuild('packages that are not there, scripts that fail, repositories that are not to be trusted', async () => {
   await withDirectory(async (top) => {
     const one = maker(top, catalogOf(TINY))
 
@@ -117,7 +117,7 @@ test('packages that are not there, scripts that fail, repositories that are not 
   })
 })
 
-test('a mirror that is not there, and one that never answers, fail in bounded time', async () => {
+testBuild('a mirror that is not there, and one that never answers, fail in bounded time', async () => {
   await withDirectory(async (top) => {
     const silent = createServer(() => {})
     const closed = createServer()
@@ -140,7 +140,7 @@ test('a mirror that is not there, and one that never answers, fail in bounded ti
   })
 })
 
-test('a full disk is said to be full', async () => {
+testBuild('a full disk is said to be full', async () => {
   await withDirectory(async (top) => {
     const disk = join(top, 'disk')
     mkdirSync(disk)
@@ -155,7 +155,7 @@ test('a full disk is said to be full', async () => {
   })
 })
 
-test('what is missing on the machine is named with its package', async () => {
+testBuild('what is missing on the machine is named with its package', async () => {
   const failure = await rejectsCode('TOOL_MISSING', requireFile('/usr/share/no/firmware.fd', 'ovmf'))
   assert.is(failure.message, 'this machine has no /usr/share/no/firmware.fd: install ovmf')
 })

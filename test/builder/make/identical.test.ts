@@ -7,7 +7,7 @@ import { catalogOf, configOf, TINY } from '../../support/catalog.ts'
 import { sha256Of } from '../../support/hashes.ts'
 import { maker } from '../../support/making.ts'
 import { withDirectory } from '../../support/temporary.ts'
-import { tool } from '../../support/tools.ts'
+import { testBuild, tool } from '../../support/tools.ts'
 
 const encoder = new TextEncoder()
 const config = configOf({
@@ -18,7 +18,7 @@ const config = configOf({
   script: 'date > /dev/null; useradd --create-home worker; echo request >> /etc/order; python3 -c "import os"',
 })
 
-test('every file type has the same bytes; the tree is what was asked for', async () => {
+testBuild('every file type has the same bytes; the tree is what was asked for', async () => {
   await withDirectory(async (top) => {
     const [one, two] = [maker(top, catalogOf(TINY)), maker(top, catalogOf(TINY), { staging: 'copy' })]
     const sums = new Map<string, string>()

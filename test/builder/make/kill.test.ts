@@ -9,11 +9,11 @@ import { catalogOf, configOf, TINY } from '../../support/catalog.ts'
 import { maker } from '../../support/making.ts'
 import { ROOT } from '../../support/sources.ts'
 import { withDirectory } from '../../support/temporary.ts'
-import { tool } from '../../support/tools.ts'
+import { testBuild, tool } from '../../support/tools.ts'
 
 const GONE_MS_MAX = 5000
 
-test('kill -9', async () => {
+testBuild('kill -9', async () => {
   await withDirectory(async (top) => {
     const directory = join(top, 'maker')
     const child = spawn(process.execPath, [join(ROOT, 'test/support/maker-child.ts'), top, directory], {

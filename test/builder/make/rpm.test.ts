@@ -10,7 +10,7 @@ import { sha256Of } from '../../support/hashes.ts'
 import { maker } from '../../support/making.ts'
 import { FILESYSTEM, makeRpmRepository, type RpmSpec } from '../../support/rpm-repository.ts'
 import { withDirectory } from '../../support/temporary.ts'
-import { tool } from '../../support/tools.ts'
+import { testBuild, tool } from '../../support/tools.ts'
 
 const SPECS: readonly RpmSpec[] = [
   FILESYSTEM,
@@ -36,7 +36,7 @@ function classOf(uri: string, key: string): ImageClass {
   }
 }
 
-test('an RPM image: what it needs, resolved, signed, installed; the same bytes from nothing', async () => {
+testBuild('an RPM image: what it needs, resolved, signed, installed; the same bytes from nothing', async () => {
   await withDirectory(async (top) => {
     const { uri, key } = makeRpmRepository(join(top, 'site'), SPECS)
     const catalog = catalogOf(classOf(uri, key))
@@ -75,7 +75,7 @@ test('an RPM image: what it needs, resolved, signed, installed; the same bytes f
   })
 })
 
-test('a package that no repository has, and one whose needs none has', async () => {
+testBuild('a package that no repository has, and one whose needs none has', async () => {
   await withDirectory(async (top) => {
     const { uri, key } = makeRpmRepository(join(top, 'site'), SPECS)
     const one = maker(top, catalogOf(classOf(uri, key)))
@@ -89,21 +89,24 @@ test('a package that no repository has, and one whose needs none has', async () 
   })
 })
 
-test('packages that are not signed by the repository’s key are not installed; a repository that is not there', async () => {
-  await withDirectory(async (top) => {
-    const unsigned = makeRpmRepository(join(top, 'unsigned'), SPECS, false)
-    const other = makeRpmRepository(join(top, 'other'), SPECS)
-    for (const [uri, key] of [
-      [unsigned.uri, unsigned.key],
-      [other.uri, unsigned.key],
-    ] as const) {
-      const one = maker(top, catalogOf(classOf(uri, key)))
-      const failure = await rejectsCode('MIRROR_FAILED', one.build(configOf({ class: 'small' })))
-      assert.match(failure.message, /not signed by its repository's key/)
-    }
-    const gone = maker(top, catalogOf(classOf(`file://${top}/nowhere`, unsigned.key)))
-    await rejectsCode('MIRROR_FAILED', gone.build(configOf({ class: 'small' })))
-  })
-})
+testBuild(
+  'packages that are not signed by the repository’s key are not installed; a repository that is not there',
+  async () => {
+    await withDirectory(async (top) => {
+      const unsigned = makeRpmRepository(join(top, 'unsigned'), SPECS, false)
+      const other = makeRpmRepository(join(top, 'other'), SPECS)
+      for (const [uri, key] of [
+        [unsigned.uri, unsigned.key],
+        [other.uri, unsigned.key],
+      ] as const) {
+        const one = maker(top, catalogOf(classOf(uri, key)))
+        const failure = await rejectsCode('MIRROR_FAILED', one.build(configOf({ class: 'small' })))
+        assert.match(failure.message, /not signed by its repository's key/)
+      }
+      const gone = maker(top, catalogOf(classOf(`file://${top}/nowhere`, unsigned.key)))
+      await rejectsCode('MIRROR_FAILED', gone.build(configOf({ class: 'small' })))
+    })
+  },
+)
 
 test.run()

@@ -8,8 +8,9 @@ import { insideTree, readInTree, removeInTree, writeInTree } from '../../../buil
 import { openWorkspace } from '../../../builder/make/workspace.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { withDirectory } from '../../support/temporary.ts'
+import { testBuild } from '../../support/tools.ts'
 
-test('links lead where they would for a process whose root the tree is', async () => {
+testBuild('links lead where they would for a process whose root the tree is', async () => {
   await withDirectory(async (tree) => {
     for (const name of ['usr/lib', 'run', 'a/b']) mkdirSync(join(tree, name), { recursive: true })
     symlinkSync('usr/lib', join(tree, 'lib'))
@@ -26,7 +27,7 @@ test('links lead where they would for a process whose root the tree is', async (
   })
 })
 
-test('a file that is written replaces a link and does not follow it', async () => {
+testBuild('a file that is written replaces a link and does not follow it', async () => {
   await withDirectory(async (top) => {
     const [tree, outside] = [join(top, 'tree'), join(top, 'outside')]
     mkdirSync(join(tree, 'etc'), { recursive: true })
@@ -87,47 +88,50 @@ function used(tree: string): void {
 
 const exists = (path: string) => lstatSync(path, { throwIfNoEntry: false }) !== undefined
 
-test('what differs each time that packages are installed is taken out; secrets are made at the first boot', async () => {
-  await withDirectory(async (tree) => {
-    used(tree)
-    const space = await openWorkspace(new AbortController().signal)
-    await normalise(space, tree, EPOCH, 'packages').finally(() => space.close())
-    const text = (path: string) => readFileSync(join(tree, path), 'utf8')
-    assert.is(text('etc/hostname'), 'localhost\n')
-    assert.is(text('etc/resolv.conf') + text('etc/machine-id') + text('var/log/lastlog'), '')
-    assert.is(text('etc/shadow'), `root:*:${DAY}:0:99999:7:::\nold:*:10:0:99999:7:::\n`)
-    assert.is(text('etc/ssh/sshd_config'), 'Port 22\n')
-    for (const gone of [
-      ...['etc/ssh/ssh_host_rsa_key', 'etc/ssh/ssh_host_rsa_key.pub', 'etc/ssl/certs/1a2b.0', 'etc/munge/munge.key'],
-      ...['etc/ssl/certs/ssl-cert-snakeoil.pem', 'var/lib/postgresql/15/main', 'var/lib/mysql/ibdata1', 'run/pid'],
-      ...[
-        'var/log/dpkg.log',
-        'var/log/apt/term.log',
-        'var/cache/apt/archives/a.deb',
-        'var/lib/dpkg/status-old',
-        'tmp/x',
-      ],
-    ]) {
-      assert.not.ok(exists(join(tree, gone)), gone)
-    }
-    const script = text('usr/lib/hotblock/first-boot')
-    for (const word of [
-      'ssh-keygen -A',
-      'munge.key',
-      'pg_createcluster 15 main',
-      'mariadb-install-db',
-      'make-ssl-cert',
-    ]) {
-      assert.ok(script.includes(word), word)
-    }
-    for (const path of ['.', 'etc', 'etc/hostname', 'usr/lib/hotblock/first-boot', 'etc/ssh']) {
-      assert.is(statSync(join(tree, path)).mtimeMs, EPOCH * 1000, path)
-    }
-    assert.is(statSync(join(tree, 'usr/share/old')).mtimeMs, 1_000_000)
-  })
-})
+testBuild(
+  'what differs each time that packages are installed is taken out; secrets are made at the first boot',
+  async () => {
+    await withDirectory(async (tree) => {
+      used(tree)
+      const space = await openWorkspace(new AbortController().signal)
+      await normalise(space, tree, EPOCH, 'packages').finally(() => space.close())
+      const text = (path: string) => readFileSync(join(tree, path), 'utf8')
+      assert.is(text('etc/hostname'), 'localhost\n')
+      assert.is(text('etc/resolv.conf') + text('etc/machine-id') + text('var/log/lastlog'), '')
+      assert.is(text('etc/shadow'), `root:*:${DAY}:0:99999:7:::\nold:*:10:0:99999:7:::\n`)
+      assert.is(text('etc/ssh/sshd_config'), 'Port 22\n')
+      for (const gone of [
+        ...['etc/ssh/ssh_host_rsa_key', 'etc/ssh/ssh_host_rsa_key.pub', 'etc/ssl/certs/1a2b.0', 'etc/munge/munge.key'],
+        ...['etc/ssl/certs/ssl-cert-snakeoil.pem', 'var/lib/postgresql/15/main', 'var/lib/mysql/ibdata1', 'run/pid'],
+        ...[
+          'var/log/dpkg.log',
+          'var/log/apt/term.log',
+          'var/cache/apt/archives/a.deb',
+          'var/lib/dpkg/status-old',
+          'tmp/x',
+        ],
+      ]) {
+        assert.not.ok(exists(join(tree, gone)), gone)
+      }
+      const script = text('usr/lib/hotblock/first-boot')
+      for (const word of [
+        'ssh-keygen -A',
+        'munge.key',
+        'pg_createcluster 15 main',
+        'mariadb-install-db',
+        'make-ssl-cert',
+      ]) {
+        assert.ok(script.includes(word), word)
+      }
+      for (const path of ['.', 'etc', 'etc/hostname', 'usr/lib/hotblock/first-boot', 'etc/ssh']) {
+        assert.is(statSync(join(tree, path)).mtimeMs, EPOCH * 1000, path)
+      }
+      assert.is(statSync(join(tree, 'usr/share/old')).mtimeMs, 1_000_000)
+    })
+  },
+)
 
-test('what a request put there stays', async () => {
+testBuild('what a request put there stays', async () => {
   await withDirectory(async (tree) => {
     used(tree)
     const space = await openWorkspace(new AbortController().signal)

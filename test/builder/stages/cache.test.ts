@@ -9,6 +9,7 @@ import { copyStaging } from '../../../builder/staging/copies.ts'
 import { overlayStaging } from '../../../builder/staging/overlay.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { withDirectory } from '../../support/temporary.ts'
+import { testBuild } from '../../support/tools.ts'
 
 const parts = (name: string, parent = ''): StageParts => ({
   ...{ stage: parent === '' ? 'base' : 'groups', class: 'c', arch: 'amd64', parent },
@@ -35,7 +36,7 @@ const fill = (space: Workspace, name: string, content: string) => async (tree: s
   return { epoch: 7 }
 }
 
-test('a stage is made once, is there after a restart, and says hit or miss and why', async () => {
+testBuild('a stage is made once, is there after a restart, and says hit or miss and why', async () => {
   await withCache(async (open, space) => {
     const cache = await open()
     const base = await cache.use(parts('a'), undefined, space, signal, fill(space, 'f', 'a'))
@@ -58,7 +59,7 @@ test('a stage is made once, is there after a restart, and says hit or miss and w
   })
 })
 
-test('requests for the same stage at the same time build it once; when that fails the next one does', async () => {
+testBuild('requests for the same stage at the same time build it once; when that fails the next one does', async () => {
   await withCache(async (open, space) => {
     const cache = await open()
     let made = 0
@@ -87,7 +88,7 @@ test('requests for the same stage at the same time build it once; when that fail
   })
 })
 
-test('who waits for a stage can be cancelled', async () => {
+testBuild('who waits for a stage can be cancelled', async () => {
   await withCache(async (open, space) => {
     const cache = await open()
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -104,25 +105,28 @@ test('who waits for a stage can be cancelled', async () => {
   })
 })
 
-test('what no build finished is removed at start: drafts, stages with a wrong key, layers without those below', async () => {
-  await withCache(async (open, space, directory) => {
-    const cache = await open()
-    const base = await cache.use(parts('a'), undefined, space, signal, fill(space, 'f', 'a'))
-    await cache.use(parts('b', base.key), base, space, signal, fill(space, 'g', 'b'))
-    const forged = await cache.use(parts('d'), undefined, space, signal, fill(space, 'f', 'd'))
-    const meta = join(forged.chain[0] ?? '', 'meta.json')
-    writeFileSync(meta, readFileSync(meta, 'utf8').replace('"name":"d"', '"name":"e"'))
-    mkdirSync(join(directory, 'draft-x/layer'), { recursive: true })
-    mkdirSync(join(directory, 'half'))
-    assert.is((await open()).list().length, 2)
-    assert.is(readdirSync(directory).length, 3)
-    writeFileSync(join(base.chain[0] ?? '', 'meta.json'), '{')
-    assert.equal((await open()).list(), [])
-    assert.equal(readdirSync(directory), ['past'])
-  })
-})
+testBuild(
+  'what no build finished is removed at start: drafts, stages with a wrong key, layers without those below',
+  async () => {
+    await withCache(async (open, space, directory) => {
+      const cache = await open()
+      const base = await cache.use(parts('a'), undefined, space, signal, fill(space, 'f', 'a'))
+      await cache.use(parts('b', base.key), base, space, signal, fill(space, 'g', 'b'))
+      const forged = await cache.use(parts('d'), undefined, space, signal, fill(space, 'f', 'd'))
+      const meta = join(forged.chain[0] ?? '', 'meta.json')
+      writeFileSync(meta, readFileSync(meta, 'utf8').replace('"name":"d"', '"name":"e"'))
+      mkdirSync(join(directory, 'draft-x/layer'), { recursive: true })
+      mkdirSync(join(directory, 'half'))
+      assert.is((await open()).list().length, 2)
+      assert.is(readdirSync(directory).length, 3)
+      writeFileSync(join(base.chain[0] ?? '', 'meta.json'), '{')
+      assert.equal((await open()).list(), [])
+      assert.equal(readdirSync(directory), ['past'])
+    })
+  },
+)
 
-test('a stage that fails leaves nothing, and stages of another backend are made anew', async () => {
+testBuild('a stage that fails leaves nothing, and stages of another backend are made anew', async () => {
   await withCache(async (open, space, directory) => {
     const cache = await open()
     const boom = cache.use(parts('a'), undefined, space, signal, () => Promise.reject(new Error('boom')))
@@ -138,7 +142,7 @@ test('a stage that fails leaves nothing, and stages of another backend are made 
   })
 })
 
-test('trimming takes what is not in use; a stage below another stays', async () => {
+testBuild('trimming takes what is not in use; a stage below another stays', async () => {
   await withCache(async (open, space) => {
     const cache = await open()
     const base = await cache.use(parts('a'), undefined, space, signal, fill(space, 'f', 'a'.repeat(100_000)))

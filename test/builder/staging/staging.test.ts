@@ -10,6 +10,7 @@ import { overlayStaging } from '../../../builder/staging/overlay.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { withFileSystem } from '../../support/file-systems.ts'
 import { withDirectory } from '../../support/temporary.ts'
+import { testBuild } from '../../support/tools.ts'
 import { conforms } from './conformance.ts'
 
 /** Everything on a file system of its own, so that what this machine's can do does not matter. */
@@ -27,7 +28,7 @@ conforms(btrfsStaging, on('btrfs'))
 conforms(copyStaging('reflink'), on('xfs'))
 conforms(copyStaging('copy'), on('ext4'))
 
-test('the quickest way that the file system has is chosen; one that it has not is refused', async () => {
+testBuild('the quickest way that the file system has is chosen; one that it has not is refused', async () => {
   for (const [kind, chosen] of [
     ['ext4', 'overlayfs'],
     ['btrfs', 'btrfs'],

@@ -9,6 +9,7 @@ import { seededRandom } from '../../../protocols/ports.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { adoptImage, checkStore, imageOf, randomBlocks, seededImage, withStore } from '../../support/stores.ts'
 import { withDirectory } from '../../support/temporary.ts'
+import { testWhere } from '../../support/tools.ts'
 
 const DISK = 'size=24m'
 const [A, B] = [seededImage(1, 20), seededImage(2, 30)]
@@ -37,7 +38,7 @@ const mountable = await withDisk(async () => {}).then(
   () => true,
   () => false,
 )
-const testOnDisk = mountable ? test : test.skip
+const testOnDisk = testWhere(mountable ? undefined : 'missing here: the right to mount a disk')
 
 for (const leftBytes of [0, 4096, 8192, 12_288, 20_480, 65_536, 400_000]) {
   testOnDisk(`a new home on a disk with ${leftBytes} bytes is NO_SPACE, and opens when there is room`, () =>

@@ -17,6 +17,8 @@ import { withDirectory } from '../../support/temporary.ts'
 
 const A = seededImage(1, 4)
 const MANY = seededImage(2, 600)
+/** Its user id on Debian. */
+const NOBODY = 65_534
 
 /** Every path below a directory with its bytes, mode and time of change. */
 async function snapshot(directory: string): Promise<Record<string, string>> {
@@ -28,6 +30,17 @@ async function snapshot(directory: string): Promise<Record<string, string>> {
     all[name] = `${mode} ${mtimeMs} ${text}`
   }
   return all
+}
+
+/** root may write everywhere, and so becomes nobody meanwhile. */
+async function asOrdinaryUser(use: () => Promise<void>): Promise<void> {
+  if (process.getuid?.() !== 0) return use()
+  process.seteuid!(NOBODY)
+  try {
+    await use()
+  } finally {
+    process.seteuid!(0)
+  }
 }
 
 /** A process that has the home open. */
@@ -146,16 +159,15 @@ test('a file, or a path below a file, is BAD_HOME with the path in the message',
     assert.is(await readFile(file, 'utf8'), 'x')
   }))
 
-test('a home that this user cannot write is BAD_HOME', async () => {
-  // root may write everywhere.
-  if (process.getuid?.() === 0) return
-  await withDirectory(async (home) => {
+test('a home that this user cannot write is BAD_HOME', () =>
+  withDirectory(async (home) => {
     await chmod(home, 0o500)
-    await rejectsCode('BAD_HOME', openStore(home))
-    await rejectsCode('BAD_HOME', loadIdentity(home))
+    await asOrdinaryUser(async () => {
+      await rejectsCode('BAD_HOME', openStore(home))
+      await rejectsCode('BAD_HOME', loadIdentity(home))
+    })
     await chmod(home, 0o700)
-  })
-})
+  }))
 
 test('an index that is no index is BAD_HOME, and images are left alone', () =>
   withDirectory(async (home) => {
