@@ -1,7 +1,7 @@
 /** `hotblock farm` and its commands. */
 import type { Command } from 'commander'
 import type { Cli } from '../../node/cli/cli.ts'
-import { gather } from '../../node/cli/options.ts'
+import { addNodeOptions } from '../../node/cli/node-command.ts'
 import type { LoadParts } from '../parts.ts'
 import { register as registerBuild } from './build.ts'
 import { register as registerLog } from './log.ts'
@@ -25,15 +25,7 @@ function registerAll(program: Command, cli: Cli, load: LoadParts): void {
     .option('--token-file <FILE>', 'tokens that may create and delete, NAME:TOKEN a line (default: one is made)')
     .option('--work <DIR>', 'where builds work and their caches are (default: farm/work in the home)')
     .option('--parallel <N>', 'builds at the same time (default: 1)')
-    .option('--listen <MULTIADDR>', 'the node listens here (repeatable; default: /ip4/0.0.0.0/tcp/7411)', gather)
-    .option('--bootstrap <MULTIADDR>', 'peer to connect to at first (repeatable)', gather)
-    .option('--trust <PEER>', 'accept records that this builder signed (repeatable)', gather)
-    .option('--quota <SIZE>', 'most that images may take on disk (default: no quota)')
-    .option('--floor <SIZE>', 'space that the node leaves free on the disk (default: 1G)')
-    .option('--rate-up <RATE>', 'send at most so much a second (default: no limit)')
-    .option('--rate-down <RATE>', 'receive at most so much a second (default: no limit)')
-    .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent (default: info)')
-    .action((flags: RunFlags) => runFarm(cli, flags, load))
+  addNodeOptions(farm).action((flags: RunFlags) => runFarm(cli, flags, load))
   registerBuild(farm, cli)
   registerRepository(farm, cli)
   registerLog(farm, cli)

@@ -1,7 +1,7 @@
 import { lstat, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runTool, runToolOk } from '../make/run.ts'
-import { type Staging, TREE, VIEW } from './staging.ts'
+import { type Staging, TREE, VIEW, viewTree } from './staging.ts'
 
 /** Each stage a subvolume, begun as a snapshot of its parent's. */
 export const btrfsStaging: Staging = {
@@ -17,11 +17,7 @@ export const btrfsStaging: Staging = {
     await space.ok('btrfs', ['property', 'set', '-ts', join(directory, TREE), 'ro', 'true'])
     await mkdir(join(directory, VIEW))
   },
-  async view([directory = ''], space) {
-    const view = join(directory, VIEW)
-    await space.ok('mount', ['--bind', '-o', 'ro', join(directory, TREE), view])
-    return view
-  },
+  view: viewTree,
   async remove(directory) {
     const tree = join(directory, TREE)
     if ((await lstat(tree).catch(() => undefined)) !== undefined) {

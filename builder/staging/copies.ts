@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runToolOk } from '../make/run.ts'
-import { type Staging, TREE, VIEW } from './staging.ts'
+import { type Staging, TREE, VIEW, viewTree } from './staging.ts'
 
 /** Each stage a whole tree: files share their bytes (XFS, btrfs, bcachefs), or are copied where nothing else goes. */
 export function copyStaging(kind: 'reflink' | 'copy'): Staging {
@@ -18,11 +18,7 @@ export function copyStaging(kind: 'reflink' | 'copy'): Staging {
     async finish(directory) {
       await mkdir(join(directory, VIEW))
     },
-    async view([directory = ''], space) {
-      const view = join(directory, VIEW)
-      await space.ok('mount', ['--bind', '-o', 'ro', join(directory, TREE), view])
-      return view
-    },
+    view: viewTree,
     async remove(directory) {
       await runToolOk('rm', ['-rf', '--one-file-system', '--', directory])
     },

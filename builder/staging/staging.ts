@@ -3,6 +3,7 @@
  * under one that all share; what is in it is the backend's business. All paths of trees are those inside a workspace:
  * what is mounted is mounted there only.
  */
+import { join } from 'node:path'
 import type { Workspace } from '../make/workspace.ts'
 
 export const STAGING_KINDS = ['btrfs', 'overlayfs', 'reflink', 'copy'] as const
@@ -30,3 +31,10 @@ export interface Staging {
 /** In each directory of a stage: where its tree is shown. */
 export const TREE = 'tree'
 export const VIEW = 'view'
+
+/** Shows a tree that is a plain directory, for who keeps stages so. */
+export async function viewTree([directory = '']: Chain, space: Workspace): Promise<string> {
+  const view = join(directory, VIEW)
+  await space.ok('mount', ['--bind', '-o', 'ro', join(directory, TREE), view])
+  return view
+}

@@ -1,5 +1,6 @@
 /** Builds as they go on: server-sent events for pages and programs, plain lines for people with curl. */
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { hasEnded, type LiveBuild } from '../queue/build.ts'
 import type { WebContext } from './context.ts'
@@ -22,14 +23,7 @@ export async function sendEvents(
 ): Promise<void> {
   const { queue } = context.farm
   queue.get(id)
-  const free = context.waiters.take()
-  reply.hijack()
-  const { raw } = reply
-  const gone = new AbortController()
-  raw.on('error', () => {})
-  raw.once('close', () => gone.abort())
-  const signal = AbortSignal.any([gone.signal, context.closing])
-  raw.writeHead(200, { ...headersOf(reply), 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+  const { raw, signal, end } = beginStream(context, reply, 'text/event-stream')
   let dirty = true
   let sentAt = 0
   const state = (): void => {
@@ -64,8 +58,7 @@ export async function sendEvents(
     off()
     clearInterval(timer)
     clearInterval(alive)
-    free()
-    raw.end()
+    end()
   }
 }
 
@@ -82,14 +75,7 @@ export async function sendLog(
     const lines = await queue.tail(id, 0)
     return reply.type('text/plain; charset=utf-8').send(lines.map(({ text }) => `${text}\n`).join(''))
   }
-  const free = context.waiters.take()
-  reply.hijack()
-  const { raw } = reply
-  const gone = new AbortController()
-  raw.on('error', () => {})
-  raw.once('close', () => gone.abort())
-  const signal = AbortSignal.any([gone.signal, context.closing])
-  raw.writeHead(200, { ...headersOf(reply), 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
+  const { raw, signal, end } = beginStream(context, reply, 'text/plain; charset=utf-8')
   try {
     for await (const lines of queue.follow(id, 0, signal)) {
       if (!raw.write(lines.map(({ text }) => `${text}\n`).join(''))) await once(raw, 'drain', { signal })
@@ -97,10 +83,32 @@ export async function sendLog(
   } catch {
     // The same.
   } finally {
+    end()
+  }
+  return undefined
+}
+
+interface OpenStream {
+  readonly raw: ServerResponse
+  /** Aborted when the client has gone, or the farm ends. */
+  readonly signal: AbortSignal
+  end(): void
+}
+
+/** Takes an answer over that goes on for long. @throws BUSY where too many do */
+function beginStream(context: WebContext, reply: FastifyReply, type: string): OpenStream {
+  const free = context.waiters.take()
+  reply.hijack()
+  const { raw } = reply
+  const gone = new AbortController()
+  raw.on('error', () => {})
+  raw.once('close', () => gone.abort())
+  raw.writeHead(200, { ...headersOf(reply), 'content-type': type, 'cache-control': 'no-store' })
+  const end = (): void => {
     free()
     raw.end()
   }
-  return undefined
+  return { raw, signal: AbortSignal.any([gone.signal, context.closing]), end }
 }
 
 /** Those that hooks have set: a hijacked answer does not get them by itself. */

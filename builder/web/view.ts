@@ -45,6 +45,8 @@ const HELPERS = {
   iso: (at: number) => new Date(at).toISOString(),
   short: (key: string) => key.slice(0, 12),
   state: (state: string) => STATE_LABELS[state] ?? state,
+  /** For the page's script. */
+  stateLabels: JSON.stringify(STATE_LABELS),
   plural: (count: number, one: string, many: string) => `${formatCount(count)} ${count === 1 ? one : many}`,
 }
 

@@ -2,17 +2,6 @@
 
 const LINES_MAX = 5000
 
-const LABELS = {
-  queued: 'Queued',
-  building: 'Building',
-  publishing: 'Publishing',
-  ready: 'Ready',
-  failed: 'Failed',
-  cancelled: 'Cancelled',
-  interrupted: 'Interrupted',
-  cancelling: 'Cancelling',
-}
-
 function followBuild(place) {
   const state = place.querySelector('[data-state]')
   const announce = place.querySelector('[data-announce]')
@@ -20,14 +9,15 @@ function followBuild(place) {
   const bar = place.querySelector('progress')
   const text = place.querySelector('[data-progress-text]')
   if (bar === null) return
+  const labels = JSON.parse(place.dataset.labels)
   const source = new EventSource(`${place.dataset.build}?after=${log.dataset.last}`)
   let shown = ''
   source.addEventListener('state', (event) => {
     const build = JSON.parse(event.data)
     if (build.shownState !== shown) {
-      if (shown !== '') announce.textContent = `The build is now: ${LABELS[build.shownState]}`
+      if (shown !== '') announce.textContent = `The build is now: ${labels[build.shownState]}`
       shown = build.shownState
-      state.textContent = LABELS[shown] ?? shown
+      state.textContent = labels[shown] ?? shown
       state.className = `state state-${shown}`
     }
     bar.value = build.percent
