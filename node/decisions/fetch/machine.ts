@@ -50,6 +50,8 @@ export interface FetchInit {
   readonly items: Items
   /** This node's own name, among those of the peers. */
   readonly self?: string
+  /** Where this node stands; undefined: it does not know. */
+  readonly rack?: string | undefined
   readonly random: Random
   readonly rateDownBytes?: number | undefined
   /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
@@ -65,6 +67,7 @@ export class FetchMachine {
   readonly demand: Demand
   readonly #peers = new Map<string, PeerState>()
   readonly #random: Random
+  readonly #rack: string | undefined
   readonly #scarcity: Scarcity
   readonly #shares: Shares
   readonly #bucket: Bucket
@@ -84,6 +87,7 @@ export class FetchMachine {
     this.demand = new Demand(init.items)
     this.#shares = new Shares(init.self ?? '')
     this.#random = init.random
+    this.#rack = init.rack
     this.#bucket = new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
     this.#scarcity = new Scarcity(init.items.segmentCount, init.items.lengths.length)
@@ -115,9 +119,15 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
-  peerOpened(now: number, id: string, role: Role, holdsAll: boolean): FetchAction[] {
+  /** Whether what is asked of the peer is to be told to others, so that they do not ask for the same. */
+  claims(id: string): boolean {
+    return this.#peers.get(id)?.role === 'builder'
+  }
+
+  peerOpened(now: number, id: string, role: Role, holdsAll: boolean, rack?: string): FetchAction[] {
     if (this.#peers.has(id)) return []
     const peer = new PeerState(id, role, now)
+    peer.near = rack !== undefined && rack === this.#rack
     peer.all = holdsAll
     this.#scarcity.count(peer, true)
     this.#peers.set(id, peer)

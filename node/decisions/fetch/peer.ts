@@ -19,6 +19,8 @@ export interface Request {
 export class PeerState {
   readonly id: string
   readonly role: Role
+  /** Stands in the same rack as this node. */
+  near = false
   /** Holds the whole image. */
   all = false
   /** Segments that it holds whole: a bit each. */

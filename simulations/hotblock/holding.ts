@@ -1,23 +1,23 @@
-import { getBit, newBits, setBit } from '../protocols/bits.ts'
-import type { SwarmImage } from './plan.ts'
+import { getBit, newBits, setBit } from '../../protocols/bits.ts'
+import type { SimImage } from '../cluster.ts'
 
 /** What a virtual node holds of the image. */
 export class Holding {
   /** A bit an item. */
   readonly bits: Uint8Array
-  readonly #image: SwarmImage
+  readonly #image: SimImage
   readonly #lackingIn: Uint32Array
   #lacking: number
 
-  constructor(image: SwarmImage, holds: 'all' | 'none' | ((item: number) => boolean)) {
+  constructor(image: SimImage, complete: boolean, hot: Uint8Array | undefined) {
     const count = image.lengths.length
     this.#image = image
     this.bits = newBits(count)
     this.#lackingIn = new Uint32Array(image.segmentCount)
     this.#lacking = count
     for (let item = 0; item < count; item++) this.#lackingIn[image.segments[item]!]!++
-    if (holds === 'none') return
-    for (let item = 0; item < count; item++) if (holds === 'all' || holds(item)) this.add(item)
+    if (!complete && hot === undefined) return
+    for (let item = 0; item < count; item++) if (complete || getBit(hot!, item)) this.add(item)
   }
 
   get all(): boolean {
