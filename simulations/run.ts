@@ -32,6 +32,10 @@ export interface Process {
 
 export interface Strategy {
   readonly name: string
+  /** It moves files as they are, zeros and blocks that nodes have included. */
+  readonly wholeFiles?: boolean
+  /** How fine the network's time has to be for it; a rollout of hours needs no milliseconds. Default: by the cluster. */
+  quantumMs?(cluster: Cluster): number
   begin(run: Run): Process
 }
 
@@ -68,9 +72,10 @@ export function play(
 ): RunResult {
   const clock = new VirtualClock()
   const { hosts, racks } = cluster
-  const network = new Network({ clock, quantumMs: quantumMs(cluster), ...cluster })
+  const network = new Network({ clock, quantumMs: strategy.quantumMs?.(cluster) ?? quantumMs(cluster), ...cluster })
   const open = new Set(hosts.filter(({ wants, complete }) => wants && !complete).map(({ index }) => index))
   const wanted = open.size
+  const copyBytes = strategy.wholeFiles === true ? cluster.image.fileBytes : cluster.image.blockBytes
   const end = (index: number, silently: boolean): void => {
     if (ledger.hosts[index]!.gone) return
     ledger.hosts[index]!.gone = true
@@ -83,7 +88,7 @@ export function play(
     complete: (host) => open.delete(host),
     sent: (host, sentBytes) => {
       const { fault } = hosts[host]!
-      if (fault?.kind !== 'after-copies' || sentBytes < fault.copies * cluster.image.blockBytes) return
+      if (fault?.kind !== 'after-copies' || sentBytes < fault.copies * copyBytes) return
       clock.after(0, () => end(host, false))
     },
   })
@@ -119,7 +124,16 @@ export function play(
   }
   const { total, violations } = ledger
   const { samples, idleMs } = sampler
-  return { name: strategy.name, hosts: ledger.hosts, samples, idleMs, total, endedAtMs: clock.now(), violations, events }
+  return {
+    name: strategy.name,
+    hosts: ledger.hosts,
+    samples,
+    idleMs,
+    total,
+    endedAtMs: clock.now(),
+    violations,
+    events,
+  }
 }
 
 /** How fine the network's time is: finer where few hosts make it cheap. */
