@@ -53,9 +53,10 @@ export function boundSeconds(cluster: Cluster): number {
   return latest
 }
 
-/** Bytes on the wire that a host needs at least. */
-export function neededBytes(image: SimImage, host: Host): number {
-  return new Lacks(image).ofAll([host])
+/** Bytes on the wire that each of the hosts needs at least. */
+export function neededBytes(image: SimImage, hosts: readonly Host[]): number[] {
+  const lacks = new Lacks(image)
+  return hosts.map((host) => lacks.ofAll([host]))
 }
 
 /** Wants the image, lacks it, and will be there to have it. */
