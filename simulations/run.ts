@@ -63,13 +63,29 @@ export interface RunResult {
   readonly events: number
 }
 
-/** @param progress told now and then how many of how many hosts have the image, and the virtual time */
-export function play(
+/** Events between two moments at which a run can be left alone or ended. */
+const SLICE_EVENTS = 10_000
+
+/** Plays all of it at once; see playing. */
+export function play(...given: Parameters<typeof playing>): RunResult {
+  const run = playing(...given)
+  for (;;) {
+    const step = run.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/**
+ * Plays slice by slice, so that who drives it can do something else meanwhile.
+ *
+ * @param progress told now and then how many of how many hosts have the image, and the virtual time
+ */
+export function* playing(
   cluster: Cluster,
   strategy: Strategy,
   seed: number,
   progress: (completed: number, of: number, atMs: number) => void = () => {},
-): RunResult {
+): Generator<void, RunResult> {
   const clock = new VirtualClock()
   const { hosts, racks } = cluster
   const network = new Network({ clock, quantumMs: strategy.quantumMs?.(cluster) ?? quantumMs(cluster), ...cluster })
@@ -115,7 +131,12 @@ export function play(
     if (open.size > 0) clock.after(sampler.nextMs(clock.now()), look)
   }
   clock.after(SAMPLE_MS_MIN, look)
-  const events = clock.run(cluster.untilMs, () => open.size === 0)
+  let events = 0
+  for (let last = SLICE_EVENTS; last === SLICE_EVENTS; events += last) {
+    let left = SLICE_EVENTS
+    last = clock.run(cluster.untilMs, () => open.size === 0 || left-- === 0)
+    yield
+  }
   sampler.look(open)
   process.inspect?.()
   for (const index of open) {

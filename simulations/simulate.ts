@@ -1,7 +1,7 @@
 /** Plays a scenario, one strategy after the other. The same scenario and seed give the same result, byte for byte. */
 import type { Cluster } from './cluster.ts'
 import type { SimulationResult, StrategyResult, TargetResult } from './result.ts'
-import { play } from './run.ts'
+import { playing } from './run.ts'
 import { type Attached, makeCluster } from './scenario/cluster.ts'
 import type { Scenario } from './scenario/schema.ts'
 import { strategyOf } from './strategies/strategies.ts'
@@ -27,7 +27,7 @@ export interface Simulation {
 }
 
 /**
- * Plays the strategies of the scenario in turn; each step of the generator is one of them.
+ * Plays the strategies of the scenario in turn, slice by slice, so that who drives it can do something else meanwhile.
  *
  * @param progress told now and then
  * @throws BAD_SCENARIO where it makes no cluster
@@ -35,7 +35,7 @@ export interface Simulation {
 export function* simulate(
   { scenario, seed, attached, source }: Simulation,
   progress: (progress: Progress) => void = () => {},
-): Generator<StrategyResult, SimulationResult> {
+): Generator<void, SimulationResult> {
   const cluster = makeCluster(scenario, seed, attached, source)
   const { strategies: names, caches, name, title, description, published } = scenario
   const strategies: StrategyResult[] = []
@@ -44,9 +44,7 @@ export function* simulate(
     const tell = (completed: number, nodes: number, atMs: number): void => {
       progress({ strategy: strategyName, number, of: names.length, completed, nodes, atSeconds: atMs / 1000 })
     }
-    const result = summarise(cluster, strategy, play(cluster, strategy, seed, tell))
-    strategies.push(result)
-    yield result
+    strategies.push(summarise(cluster, strategy, yield* playing(cluster, strategy, seed, tell)))
   }
   return {
     scenario: name,

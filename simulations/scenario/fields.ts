@@ -31,6 +31,11 @@ export const rackNumber = z
 export const label = z
   .string()
   .regex(/^[a-z0-9][a-z0-9.-]{0,63}$/, 'has to be 1 to 64 small letters, digits, dots or dashes')
+/** What people read. */
+export const text = z
+  .string()
+  .max(TEXT_MAX)
+  .regex(/^[^\p{Cc}]*$/u, 'has a control character')
 export const file = z.string().min(1).max(1024)
 
 function quantity(read: (text: string) => number | undefined, what: string, least: number, most: number) {

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { STRATEGY_NAMES } from '../strategies/names.ts'
 import { arrival, fault, load } from './events.ts'
-import { count, file, label, part, RACKS_MAX, rackNumber, rate, seconds, size, TEXT_MAX } from './fields.ts'
+import { count, file, label, part, RACKS_MAX, rackNumber, rate, seconds, size, text } from './fields.ts'
 
 const GROUPS_MAX = 1_000
 const FAULTS_MAX = 1_000
@@ -93,7 +93,7 @@ const group = z
   })
 
 const published = z.strictObject({
-  source: z.string().max(TEXT_MAX),
+  source: text,
   makespanSeconds: seconds.optional(),
   p50Seconds: seconds.optional(),
   p99Seconds: seconds.optional(),
@@ -111,10 +111,10 @@ const target = z.strictObject({
 
 export const scenarioSchema = z
   .strictObject({
-    $schema: z.string().max(TEXT_MAX).optional(),
+    $schema: text.optional(),
     name: label,
-    title: z.string().max(TEXT_MAX).default(''),
-    description: z.string().max(TEXT_MAX).default(''),
+    title: text.default(''),
+    description: text.default(''),
     seed: z
       .int()
       .min(0)
