@@ -4,8 +4,8 @@
  * Where it comes from: take any set of hosts. The blocks that its members lack and that none of them has at the beginning
  * have to come in from outside, each once at least, and through the links that lead in. So the set is not done before
  * those links, from the moment on that somebody in it wants the image, have let so many bytes through. This is looked at
- * for each node by itself, for each rack (its uplink), for each partition (closed while it lasts), and for all but the
- * builder (whose link up has to pass once what only it has). And all that nodes lack has to be sent by somebody: not
+ * for each node by itself, for each rack (its uplink), and for all but the builder (whose link up has to pass once what
+ * only it has); while a partition lasts nothing comes in. And all that nodes lack has to be sent by somebody: not
  * before all hosts' links up, each from its arrival on, can have carried it together.
  *
  * Bytes are those on the wire: blocks that a node has in other images, zeros and repeated blocks do not count, and
@@ -13,7 +13,7 @@
  * lost on the way need nothing. It may be that no strategy reaches it; that one is below it cannot be.
  */
 import { getBit } from '../protocols/bits.ts'
-import type { Cluster, Host, RateChange, SimImage } from './cluster.ts'
+import type { Cluster, Host, Partition, RateChange, SimImage } from './cluster.ts'
 
 /** From `fromMs` on so many bytes a second can come through. */
 interface Opening {
@@ -38,18 +38,7 @@ export function boundSeconds(cluster: Cluster): number {
     const inside = hosts.filter((host) => host.rack === rack)
     latest = Math.max(latest, setSeconds(inside, hosts, uplink(cluster.rateChanges, rack, downBytes), lacks))
   })
-  for (const { hosts: apart, fromMs, untilMs } of cluster.partitions) {
-    const inside = apart.map((index) => hosts[index]!)
-    const down = inside.filter(needsImage).reduce((sum, host) => sum + downRate(host), 0)
-    const up = hosts.filter(({ index }) => !apart.includes(index)).reduce((sum, host) => sum + upRate(host), 0)
-    const bytesPerSecond = Math.min(down, up)
-    const open = [
-      { fromMs: 0, bytesPerSecond },
-      { fromMs, bytesPerSecond: 0 },
-      { fromMs: untilMs, bytesPerSecond },
-    ]
-    latest = Math.max(latest, setSeconds(inside, hosts, open, lacks))
-  }
+  for (const partition of cluster.partitions) latest = Math.max(latest, partedSeconds(cluster, partition, first, lacks))
   return latest
 }
 
@@ -62,6 +51,32 @@ export function neededBytes(image: SimImage, hosts: readonly Host[]): number[] {
 /** Wants the image, lacks it, and will be there to have it. */
 function needsImage({ wants, complete, fault }: Host): boolean {
   return wants && !complete && fault?.kind !== 'crash' && fault?.kind !== 'vanish'
+}
+
+/**
+ * What only the builder has can be on an island by the time it is cut off as far as the builder's link has let it out;
+ * the rest has to reach each of the island's nodes after it heals.
+ */
+function partedSeconds(
+  { hosts, partitions }: Cluster,
+  { hosts: apart, fromMs, untilMs }: Partition,
+  firstMs: number,
+  lacks: Lacks,
+): number {
+  // Where a host is in two at a time, the first to end ends both.
+  const others = partitions.filter((other) => other.fromMs < untilMs && other.untilMs > fromMs)
+  if (apart.includes(0) || others.filter((other) => other.hosts.some((host) => apart.includes(host))).length > 1)
+    return 0
+  const bytes = lacks.ofAll(hosts.slice(1))
+  const inside = apart.map((index) => hosts[index]!).filter(needsImage)
+  return inside.reduce((latest, host) => {
+    const openings = [
+      { fromMs: 0, bytesPerSecond: upRate(hosts[0]!) },
+      { fromMs, bytesPerSecond: 0 },
+      { fromMs: untilMs, bytesPerSecond: downRate(host) },
+    ]
+    return Math.max(latest, throughSeconds(bytes, openings, firstMs))
+  }, 0)
 }
 
 /** When the set has all that it lacks, with all of its members there from the beginning to give what they have. */

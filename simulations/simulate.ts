@@ -7,6 +7,8 @@ import type { Scenario } from './scenario/schema.ts'
 import { strategyOf } from './strategies/strategies.ts'
 import { summarise, summariseBound, summariseCluster, summariseImage } from './summary.ts'
 
+const HOTBLOCK: readonly string[] = ['hotblock-whole', 'hotblock']
+
 export interface Progress {
   readonly strategy: string
   /** Of all strategies, from 0. */
@@ -38,8 +40,15 @@ export function* simulate(
 ): Generator<void, SimulationResult> {
   const cluster = makeCluster(scenario, seed, attached, source)
   const { strategies: names, caches, name, title, description, published } = scenario
+  const hasHot = cluster.hosts.some(({ hot }) => hot !== undefined)
   const strategies: StrategyResult[] = []
   for (const [number, strategyName] of names.entries()) {
+    // Where no node has any of the blocks, whole images are all there is.
+    const same = hasHot ? undefined : strategies.find((one) => HOTBLOCK.includes(one.name))
+    if (same !== undefined && HOTBLOCK.includes(strategyName)) {
+      strategies.push({ ...same, name: strategyName })
+      continue
+    }
     const strategy = strategyOf(strategyName, caches)
     const tell = (completed: number, nodes: number, atMs: number): void => {
       progress({ strategy: strategyName, number, of: names.length, completed, nodes, atSeconds: atMs / 1000 })

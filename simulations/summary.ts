@@ -75,7 +75,7 @@ export function summariseCluster(cluster: Cluster): ClusterSummary {
     return Number.isFinite(downBytes) && inside > 0 ? [inside / downBytes] : []
   })
   return {
-    racks: racks.length,
+    racks: new Set(nodes.map(({ rack }) => rack)).size,
     builderUpBytes: Math.round(hosts[0]!.upBytes * grain),
     nodeUpBytes: most(wanting.map(({ upBytes }) => upBytes)),
     nodeDownBytes: most(wanting.map(({ downBytes }) => downBytes)),

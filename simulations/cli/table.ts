@@ -6,6 +6,7 @@ import type { SimulationResult, StrategyResult, TargetResult } from '../result.t
 import type { Style } from './terminal.ts'
 
 const VIOLATIONS_SHOWN = 3
+const LOST = 'were lost before they had the image'
 const NO_LINES = {
   top: '',
   'top-mid': '',
@@ -37,7 +38,7 @@ export function readable(result: SimulationResult, style: Style): string {
     timesTable(result, style),
     originsTable(strategies, style),
     ...(result.targets.length === 0 ? [] : [targetLines(result.targets, style)]),
-    ...strategies.flatMap((strategy) => problems(strategy, style)),
+    ...[problems(strategies, style)].filter((lines) => lines !== ''),
   ]
   return parts.join('\n\n')
 }
@@ -50,8 +51,8 @@ function heading({ scenario, title, nodes, seed, grain, image, cluster }: Simula
     `${prettyBytes(cluster.nodeDownBytes * 8, { bits: true })}/s`,
     `image ${prettyBytes(image.fileBytes)}`,
     ...(image.hotFraction > 0 ? [`${percent(image.hotFraction)} hot`] : []),
-    ...(arrival === 'spread' ? ['not all come at once'] : []),
-    ...(faults > 0 ? [`${faults} faults`] : []),
+    ...(arrival === 'spread' ? ['times from the arrival of each'] : []),
+    ...(faults > 0 ? [`${faults} ${faults === 1 ? 'fault' : 'faults'}`] : []),
   ]
   const how = `seed ${seed}${grain > 1 ? `, grain ${grain}` : ''}`
   const first = title === '' ? scenario : `${scenario}: ${title}`
@@ -110,16 +111,21 @@ function targetLines(targets: readonly TargetResult[], style: Style): string {
     .join('\n')
 }
 
-function problems({ name, failed, lost, violations }: StrategyResult, style: Style): string[] {
-  const lines = [
-    ...(failed > 0 ? [style.yellow(`${name}: ${failed} live nodes have not got the image`)] : []),
-    ...(lost > 0 ? [style.dim(`${name}: ${lost} nodes were lost before they had the image`)] : []),
-    ...violations.slice(0, VIOLATIONS_SHOWN).map((text) => style.red(`${name}: ${text}`)),
-    ...(violations.length > VIOLATIONS_SHOWN
-      ? [style.red(`${name}: and ${violations.length - VIOLATIONS_SHOWN} more`)]
-      : []),
-  ]
-  return lines.length === 0 ? [] : [lines.map((line) => `  ${line}`).join('\n')]
+function problems(strategies: readonly StrategyResult[], style: Style): string {
+  const lost = new Map(strategies.map(({ name, lost }) => [name, lost]))
+  const sameLost = new Set(lost.values()).size === 1
+  const lines = strategies.flatMap(({ name, failed, violations }) => {
+    const more = violations.length - VIOLATIONS_SHOWN
+    return [
+      ...(failed > 0 ? [style.yellow(`${name}: ${failed} live nodes have not got the image`)] : []),
+      ...(lost.get(name)! > 0 && !sameLost ? [style.dim(`${name}: ${lost.get(name)} nodes ${LOST}`)] : []),
+      ...violations.slice(0, VIOLATIONS_SHOWN).map((text) => style.red(`${name}: ${text}`)),
+      ...(more > 0 ? [style.red(`${name}: and ${more} more`)] : []),
+    ]
+  })
+  const [first] = lost.values()
+  if (sameLost && first! > 0) lines.push(style.dim(`${first} nodes ${LOST}`))
+  return lines.map((line) => `  ${line}`).join('\n')
 }
 
 function plain(columns: readonly string[], rows: readonly (readonly string[])[], style: Style): string {
