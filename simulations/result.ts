@@ -31,7 +31,7 @@ export interface ImageSummary {
   readonly blockBytes: number
   /** Bytes on the wire for a byte of blocks. */
   readonly wireRatio: number
-  /** The same as a fraction of blockBytes, mean of all nodes that shall have the image. */
+  /** Part of these bytes that a node has in other images; mean of the nodes that shall have the image. */
   readonly hotFraction: number
 }
 
