@@ -3,10 +3,9 @@
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'] as const
 
 /** '8.42 s', '94.1 s', '12 min 5 s', '3 h 20 min' */
-export function duration(ms: number): string {
-  const seconds = ms / 1000
+export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '–'
-  if (seconds < 0.0995) return `${Math.round(ms)} ms`
+  if (seconds < 0.0995) return `${Math.round(1000 * seconds)} ms`
   if (seconds < 120) return `${significant(seconds)} s`
   if (seconds < 7200) return withRest(Math.round(seconds), 60, 'min', 's')
   if (seconds < 172_800) return withRest(Math.round(seconds / 60), 60, 'h', 'min')
@@ -14,8 +13,7 @@ export function duration(ms: number): string {
 }
 
 /** For an axis: '30 s', '1.5 min', '2 h' */
-export function durationTick(ms: number): string {
-  const seconds = ms / 1000
+export function durationTick(seconds: number): string {
   if (seconds === 0) return '0'
   if (seconds < 60) return `${plain(seconds)} s`
   if (seconds < 3600) return `${plain(seconds / 60)} min`

@@ -12,51 +12,51 @@ export interface Box {
 }
 
 export interface TimeScale {
-  (ms: number): number
-  readonly ticksMs: readonly number[]
+  (seconds: number): number
+  readonly ticks: readonly number[]
 }
 
-const SECOND = 1000
-const MINUTE = 60 * SECOND
+const MINUTE = 60
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
 /** Steps between tick marks that people count in. */
-const STEPS_MS = [
-  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
-  ...[1, 2, 5, 10, 15, 30].map((n) => n * SECOND),
+const STEPS = [
+  ...[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30],
   ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
   ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].map((n) => n * DAY),
 ]
 /** Marks of a scale on which each step is some times the one before; the rougher ones are for wide ranges. */
-const MARKS_MS = [
-  [...STEPS_MS.filter((ms) => ms < SECOND), ...[1, 2, 5, 10, 20, 30].flatMap((n) => [n * SECOND, n * MINUTE]), ...hours()],
-  [1, 10, 100, SECOND, 10 * SECOND, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 10 * DAY, 100 * DAY],
+const MARKS = [
+  [...STEPS.filter((seconds) => seconds < 1), ...[1, 2, 5, 10, 20, 30].flatMap((n) => [n, n * MINUTE]), ...hours()],
+  [0.001, 0.01, 0.1, 1, 10, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 10 * DAY, 100 * DAY],
 ]
 
 /** Time from zero. @param most tick marks */
-export function linearTime(maxMs: number, from: number, to: number, most: number): TimeScale {
-  const scale = scaleLinear([0, maxMs], [from, to])
-  const step = STEPS_MS.find((ms) => maxMs / ms <= most) ?? maxMs
-  const ticksMs = Array.from({ length: Math.floor(maxMs / step + 1e-6) + 1 }, (_, i) => i * step)
-  return Object.assign((ms: number) => scale(ms), { ticksMs })
+export function linearTime(max: number, from: number, to: number, most: number): TimeScale {
+  const scale = scaleLinear([0, max], [from, to])
+  const step = STEPS.find((seconds) => max / seconds <= most) ?? max
+  const ticks = Array.from({ length: Math.floor(max / step + 1e-6) + 1 }, (_, i) => i * step)
+  return Object.assign((seconds: number) => scale(seconds), { ticks })
 }
 
 /** Time for ranges in which the longest is many times the shortest. */
-export function logTime(minMs: number, maxMs: number, from: number, to: number, most: number): TimeScale {
-  const scale = scaleLog([minMs, maxMs], [from, to]).clamp(true)
-  const within = MARKS_MS.map((marks) => marks.filter((ms) => ms >= minMs && ms <= maxMs).sort((a, b) => a - b))
-  const ticksMs = within.find((marks) => marks.length <= most) ?? within.at(-1)!
-  return Object.assign((ms: number) => scale(ms), { ticksMs })
+export function logTime(min: number, max: number, from: number, to: number, most: number): TimeScale {
+  const scale = scaleLog([min, max], [from, to]).clamp(true)
+  const within = MARKS.map((marks) => marks.filter((seconds) => seconds >= min && seconds <= max).sort((a, b) => a - b))
+  const ticks = within.find((marks) => marks.length <= most) ?? within.at(-1)!
+  return Object.assign((seconds: number) => scale(seconds), { ticks })
 }
 
 /** Grid lines and labels of time below the plot. */
 export function timeAxis(scale: TimeScale, box: Box, title: string): Markup {
-  const marks = scale.ticksMs.map((ms) => {
-    const x = px(scale(ms))
-    return html`<path class="grid" d="M${x} ${px(box.top)}V${px(box.bottom)}"/><text class="tick" x="${x}" y="${px(box.bottom + 16)}" text-anchor="middle">${durationTick(ms)}</text>`
+  const marks = scale.ticks.map((seconds) => {
+    const x = px(scale(seconds))
+    return html`<path class="grid" d="M${x} ${px(box.top)}V${px(box.bottom)}"/><text class="tick" x="${x}" y="${px(box.bottom + 16)}" text-anchor="middle">${durationTick(seconds)}</text>`
   })
-  const text = title !== '' && html`<text class="axis" x="${px((box.left + box.right) / 2)}" y="${px(box.bottom + 34)}" text-anchor="middle">${title}</text>`
+  const text =
+    title !== '' &&
+    html`<text class="axis" x="${px((box.left + box.right) / 2)}" y="${px(box.bottom + 34)}" text-anchor="middle">${title}</text>`
   return html`<g aria-hidden="true">${marks}${text}</g>`
 }
 
@@ -85,4 +85,11 @@ export function textWidth(text: string, size: number): number {
 
 function hours(): number[] {
   return [1, 2, 5, 10, 24, 48, 120, 240, 480, 2400].map((n) => n * HOUR)
+}
+
+/** The text, or as much of it as has room. */
+export function fitted(text: string, size: number, width: number): string {
+  const chars = [...text]
+  const most = Math.max(2, Math.floor(width / textWidth('x', size)))
+  return chars.length <= most ? text : `${chars.slice(0, most - 1).join('')}…`
 }

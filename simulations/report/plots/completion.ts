@@ -1,12 +1,13 @@
 /**
  * When nodes have the image: for each strategy a row with its first, median, 99th and last node, and below them, on
- * the same axis of time, the share of nodes that have it.
+ * the same axis of time, the part of the nodes that have it.
  */
 import { curveStepAfter, line } from 'd3-shape'
+import type { SimulationResult } from '../../result.ts'
 import { duration, percent } from '../format.ts'
 import { html, type Markup } from '../markup.ts'
-import { type Outcome, quantile } from '../outcome.ts'
-import { amountAxis, type Box, linearTime, logTime, px, type TimeScale, textWidth, timeAxis } from './axis.ts'
+import { type Shown, secondsAt, shownOf } from '../outcome.ts'
+import { amountAxis, type Box, fitted, linearTime, logTime, px, type TimeScale, textWidth, timeAxis } from './axis.ts'
 import { placeLabels } from './labels.ts'
 
 /** Points of a curve, at most: as many as a screen can show. */
@@ -14,6 +15,7 @@ const POINTS_MAX = 160
 /** Where the longest time is more than this many times the bound, time is drawn by its logarithm. */
 const LINEAR_TIMES_MAX = 6
 const SIZE = 13
+const TOP = 44
 
 interface Shape {
   readonly width: number
@@ -25,125 +27,128 @@ interface Shape {
   /** Names stand above their rows: there is no room beside them. */
   readonly above: boolean
 }
-const WIDE: Shape = { width: 1040, left: 190, right: 24, row: 26, plot: 300, ticks: 12, above: false }
-const NARROW: Shape = { width: 360, left: 44, right: 14, row: 40, plot: 260, ticks: 6, above: true }
+const WIDE: Shape = { width: 1040, left: 200, right: 24, row: 26, plot: 320, ticks: 14, above: false }
+const NARROW: Shape = { width: 360, left: 46, right: 14, row: 40, plot: 260, ticks: 6, above: true }
 
-/** One picture for wide pages, one for narrow ones; the style sheet shows one of them. */
-export function completionPlot(all: readonly Outcome[], boundMs: number): Markup {
-  return html`<div class="wide">${draw(all, boundMs, WIDE)}</div><div class="narrow">${draw(all, boundMs, NARROW)}</div>`
+/** Where things are drawn, and the scales of time and of parts. */
+interface Frame {
+  readonly shape: Shape
+  readonly box: Box
+  readonly x: TimeScale
+  readonly y: (part: number) => number
 }
 
-function draw(all: readonly Outcome[], boundMs: number, shape: Shape): Markup {
-  const rows = all.length * shape.row
-  const box: Box = {
-    left: shape.left,
-    right: shape.width - shape.right,
-    top: 44 + rows + 14,
-    bottom: 44 + rows + 14 + shape.plot,
-  }
-  const x = timeScale(all, boundMs, box, shape)
-  const y = (share: number): number => box.bottom - share * (box.bottom - box.top)
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: percent(value) }))
-  const height = box.bottom + 44
-  const label = `Share of nodes that have the image over time, for ${all.map(({ name }) => name).join(', ')}. The figures are in the table above.`
-  const boundX = px(x(boundMs))
-  return html`<svg viewBox="0 0 ${shape.width} ${px(height)}" role="img" aria-label="${label}" class="plot">
-${timeAxis(x, { ...box, top: 40 }, `time since the start${x.log ? ' (logarithmic)' : ''}`)}
-${amountAxis(y, ticks, box)}
-<text class="axis" x="${px(box.left - 6)}" y="${px(box.top - 10)}" text-anchor="${shape.above ? 'start' : 'end'}"${shape.above && html` dx="-30"`}>nodes with the image</text>
-<path class="bound" d="M${boundX} 30V${px(box.bottom)}"><title>No strategy can be done before ${duration(boundMs)}</title></path>
-${boundLabel(boundX, boundMs, box)}
-${all.map((outcome, row) => range(outcome, x, 44 + row * shape.row, box, shape))}
-${all.toReversed().map((outcome) => curve(outcome, x, y, box))}
-${shape.above ? undefined : labels(all, x, boundX, box)}
+/** One picture for wide pages, one for narrow ones; the style sheet shows one of them. */
+export function completionPlot(result: SimulationResult): Markup {
+  return html`<div class="wide">${draw(result, WIDE)}</div><div class="narrow">${draw(result, NARROW)}</div>`
+}
+
+function draw(result: SimulationResult, shape: Shape): Markup {
+  const shown = shownOf(result)
+  const { boundSeconds: bound, cluster } = result
+  const top = TOP + shown.length * shape.row + 34
+  const box = { left: shape.left, right: shape.width - shape.right, top, bottom: top + shape.plot }
+  const log = longest(shown, bound) > LINEAR_TIMES_MAX * bound
+  const x = log ? logScale(shown, bound, box, shape) : linearScale(shown, bound, box, shape)
+  const frame: Frame = { shape, box, x, y: (part) => box.bottom - part * shape.plot }
+  const from = cluster.arrival === 'spread' ? 'time since each node joined' : 'time since the start'
+  const label = `Part of the nodes that have the image over time, for ${shown.map(({ title }) => title).join(', ')}. The table above has the figures.`
+  return html`<svg viewBox="0 0 ${shape.width} ${px(box.bottom + 44)}" role="img" aria-label="${label}" class="plot">
+${timeAxis(x, { ...box, top: TOP - 4 }, log ? `${from}, logarithmic` : from)}
+${amountAxis(
+  frame.y,
+  [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: percent(value) })),
+  box,
+)}
+<text class="axis" x="${shape.above ? 14 : px(box.left - 6)}" y="${px(box.top - 12)}" text-anchor="${shape.above ? 'start' : 'end'}" aria-hidden="true">nodes with the image</text>
+${boundLine(bound, frame)}
+${shown.map((one, row) => range(one, TOP + row * shape.row, frame))}
+${shown.toReversed().map((one) => curve(one, frame))}
+${!shape.above && labels(shown, bound, frame)}
 </svg>`
 }
 
-function boundLabel(x: number, boundMs: number, box: Box): Markup {
-  const text = `bound ${duration(boundMs)}`
-  const before = x + 6 + textWidth(text, SIZE) > box.right
-  return html`<text class="name" x="${before ? x - 6 : x + 6}" y="24" text-anchor="${before ? 'end' : 'start'}" aria-hidden="true">${text}</text>`
+function longest(shown: readonly Shown[], bound: number): number {
+  return shown.reduce((most, { result }) => Math.max(most, lastOf(result.completions)), bound)
 }
 
-function timeScale(
-  all: readonly Outcome[],
-  boundMs: number,
-  box: Box,
-  { ticks }: Shape,
-): TimeScale & { readonly log: boolean } {
-  const lastMs = Math.max(boundMs, ...all.map(endMs))
-  if (lastMs <= LINEAR_TIMES_MAX * boundMs) {
-    return Object.assign(linearTime(lastMs * 1.04, box.left, box.right, ticks), { log: false })
-  }
-  const firstMs = Math.min(boundMs, ...all.map(({ timesMs }) => timesMs[0] ?? boundMs))
-  const minMs = Math.max(firstMs, boundMs / 50, 1) * 0.7
-  return Object.assign(logTime(minMs, lastMs * 1.08, box.left, box.right, ticks), { log: true })
+function linearScale(shown: readonly Shown[], bound: number, { left, right }: Box, { ticks }: Shape): TimeScale {
+  return linearTime(Math.max(0.001, longest(shown, bound)) * 1.04, left, right, ticks)
 }
 
-/** Up to where a strategy's curve is drawn. */
-function endMs({ run, makespanMs }: Outcome): number {
-  return makespanMs ?? run.endedAtMs
+function logScale(shown: readonly Shown[], bound: number, { left, right }: Box, { ticks }: Shape): TimeScale {
+  const last = longest(shown, bound)
+  const first = Math.min(...shown.flatMap(({ result }) => result.completions[0]?.seconds ?? []), bound || last)
+  const least = Math.max(first, (bound || last) / 50, last / 1e6)
+  return logTime(least * 0.7, last * 1.15, left, right, ticks)
 }
 
-function range(outcome: Outcome, x: TimeScale, top: number, box: Box, shape: Shape): Markup {
-  const { name, index, timesMs, p50Ms, p99Ms, makespanMs } = outcome
+function boundLine(bound: number, { x, box }: Frame): Markup {
+  const at = px(x(bound))
+  const text = `bound ${duration(bound)}`
+  const before = at + 6 + textWidth(text, SIZE) > box.right
+  return html`<path class="bound" d="M${at} 28V${px(box.bottom)}"><title>No strategy can bring it to all nodes before ${duration(bound)}</title></path>
+<text class="name" x="${before ? at - 6 : at + 6}" y="24" text-anchor="${before ? 'end' : 'start'}" aria-hidden="true">${text}</text>`
+}
+
+function range({ title, look, result }: Shown, top: number, { x, box, shape }: Frame): Markup {
+  const { completions, endedSeconds } = result
   const y = px(top + (shape.above ? shape.row - 9 : shape.row / 2))
-  const text = fitted(name, shape.above ? box.right - box.left : box.left - 46)
-  const nameX = shape.above ? box.left : px(box.left - 12)
   const nameY = px(shape.above ? top + 18 : top + shape.row / 2 + 4.5)
-  const swatchX = shape.above ? box.left - 32 : 6
-  const head = html`<path class="curve s${index % 8}" d="M${swatchX} ${px(nameY - 4.5)}h24"/><text class="name" x="${nameX}" y="${nameY}" text-anchor="${shape.above ? 'start' : 'end'}">${text}<title>${name}</title></text>`
-  if (timesMs.length === 0) {
-    return html`<g>${head}<text class="tick" x="${px(box.left + 8)}" y="${px(y + 4)}">no node has it after ${duration(outcome.run.endedAtMs)}</text></g>`
+  const nameX = shape.above ? box.left : px(box.left - 12)
+  const text = fitted(title, SIZE, shape.above ? box.right - box.left : box.left - 50)
+  const head = html`<path class="curve ${look}" d="M${shape.above ? 12 : 6} ${px(nameY - 4.5)}h26"/><text class="name" x="${nameX}" y="${nameY}" text-anchor="${shape.above ? 'start' : 'end'}">${text}<title>${title}</title></text>`
+  if (completions.length === 0) {
+    return html`<g>${head}<text class="tick" x="${px(box.left + 8)}" y="${px(y + 4)}">no node has it after ${duration(endedSeconds)}</text></g>`
   }
-  const first = px(x(timesMs[0]!))
-  const last = px(x(makespanMs ?? timesMs.at(-1)!))
-  const marks = [
-    p50Ms !== undefined && html`<circle class="dot s${index % 8}" cx="${px(x(p50Ms))}" cy="${y}" r="5"><title>${name}: half of the nodes after ${duration(p50Ms)}</title></circle>`,
-    p99Ms !== undefined && html`<path class="mark s${index % 8}" d="M${px(x(p99Ms))} ${px(y - 6)}v12"><title>${name}: 99 % of the nodes after ${duration(p99Ms)}</title></path>`,
-    makespanMs !== undefined && html`<path class="mark s${index % 8}" d="M${last} ${px(y - 4)}v8"><title>${name}: all nodes after ${duration(makespanMs)}</title></path>`,
-  ]
-  return html`<g>${head}<path class="range s${index % 8}" d="M${first} ${y}H${last}"/>${marks}</g>`
+  const mark = (part: number, reach: number, told: string): Markup | undefined => {
+    const seconds = secondsAt(completions, part)
+    if (seconds === undefined) return undefined
+    return html`<path class="mark ${look}" d="M${px(x(seconds))} ${px(y - reach)}v${2 * reach}"><title>${title}: ${told} after ${duration(seconds)}</title></path>`
+  }
+  const half = secondsAt(completions, 0.5)
+  const dot =
+    half !== undefined &&
+    html`<circle class="dot ${look}" cx="${px(x(half))}" cy="${y}" r="5"><title>${title}: half of the nodes after ${duration(half)}</title></circle>`
+  return html`<g>${head}<path class="range ${look}" d="M${px(x(completions[0]!.seconds))} ${y}H${px(x(lastOf(completions)))}"/>${mark(0.99, 6, '99 % of the nodes')}${mark(1, 4, 'all nodes')}${dot}</g>`
 }
 
-function curve({ name, index, timesMs, wanted, gone, run, makespanMs }: Outcome, x: TimeScale, y: (share: number) => number, box: Box): Markup | undefined {
-  const count = timesMs.length
-  if (count === 0) return undefined
-  const live = wanted - gone
-  const points: [number, number][] = [[timesMs[0]!, 0]]
-  const steps = Math.min(count, POINTS_MAX)
-  for (let step = 1; step <= steps; step++) {
-    const rank = Math.round((step * count) / steps)
-    points.push([timesMs[rank - 1]!, rank / live])
-  }
-  if (makespanMs === undefined) points.push([run.endedAtMs, count / live])
-  const path = line<[number, number]>()
-    .x(([ms]) => x(ms))
-    .y(([, share]) => y(share))
+function curve({ title, look, result }: Shown, { x, y, box }: Frame): Markup | undefined {
+  const { completions } = result
+  const last = completions.at(-1)
+  if (last === undefined) return undefined
+  const every = Math.ceil(completions.length / POINTS_MAX)
+  // Counted from the end: the last points are the ones that matter.
+  const points = completions.filter((_, i) => (completions.length - 1 - i) % every === 0)
+  const path = line<{ seconds: number; part: number }>()
+    .x(({ seconds }) => x(seconds))
+    .y(({ part }) => y(part))
     .curve(curveStepAfter)
     .digits(1)
-  const bold = /^hotblock/.test(name) ? ' own' : ''
-  const told = `${name}: ${count === live ? 'all nodes' : percent(count / live)} after ${duration(timesMs[count - 1]!)}`
-  const start = `M${px(box.left)} ${px(box.bottom)}`
-  return html`<path class="curve s${index % 8}${bold}" d="${start}${path(points)!.replace('M', 'L')}"><title>${told}</title></path>`
+  // It begins at nothing, and what was not reached is not reached any more.
+  const start = { seconds: points[0]!.seconds, part: 0 }
+  const rest = last.part < 1 ? `H${px(box.right)}` : ''
+  const told = `${title}: ${last.part < 1 ? percent(last.part) : 'all nodes'} after ${duration(last.seconds)}`
+  return html`<path class="curve ${look}" d="M${px(box.left)} ${px(box.bottom)}${path([start, ...points])!.replace('M', 'L')}${rest}"><title>${told}</title></path>`
 }
 
-function labels(all: readonly Outcome[], x: TimeScale, boundX: number, box: Box): Markup {
-  const texts = all.map(({ name }) => fitted(name, 150))
-  const curves = all.map(({ timesMs, wanted, gone }, i) => ({
+function labels(shown: readonly Shown[], bound: number, { x, box }: Frame): Markup {
+  const texts = shown.map(({ title }) => fitted(title, SIZE, 160))
+  const curves = shown.map(({ result }, i) => ({
     width: textWidth(texts[i]!, SIZE) + 4,
-    xAt(share: number): number | undefined {
-      const part = (share * (wanted - gone)) / timesMs.length
-      return timesMs.length === 0 || part > 1 ? undefined : x(quantile(timesMs, part))
+    xAt(part: number): number | undefined {
+      const seconds = secondsAt(result.completions, part)
+      return seconds === undefined ? undefined : x(seconds)
     },
   }))
-  const places = placeLabels(curves, [boundX], box)
-  return html`<g aria-hidden="true">${places.map((place, i) => place !== undefined && html`<text class="name halo" x="${px(place.x)}" y="${px(place.y)}" text-anchor="${place.anchor}">${texts[i]}</text>`)}</g>`
+  const places = placeLabels(curves, [x(bound)], box)
+  const written = places.map((place, i) => {
+    if (place === undefined) return undefined
+    return html`<text class="name halo" x="${px(place.x)}" y="${px(place.y)}" text-anchor="${place.anchor}">${texts[i]}</text>`
+  })
+  return html`<g aria-hidden="true">${written}</g>`
 }
 
-/** The text, or as much of it as has room. */
-function fitted(text: string, width: number): string {
-  const chars = [...text]
-  const most = Math.floor(width / textWidth('x', SIZE))
-  return chars.length <= most ? text : `${chars.slice(0, most - 1).join('')}…`
+function lastOf(completions: readonly { readonly seconds: number }[]): number {
+  return completions.at(-1)?.seconds ?? 0
 }
