@@ -9,8 +9,8 @@ import { multiaddr } from '@multiformats/multiaddr'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { HotblockError } from '../protocols/errors.ts'
+import { parseRate, parseSize } from '../protocols/quantities.ts'
 import { HOOK_BITS } from '../protocols/table/constants.ts'
-import { parseRate, parseSize } from './quantities.ts'
 
 export const LISTEN_DEFAULT = '/ip4/0.0.0.0/tcp/7411'
 export const FLOOR_BYTES_DEFAULT = 1024 ** 3

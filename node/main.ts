@@ -25,7 +25,7 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
 async function main(): Promise<void> {
   const { env, stdout, stderr } = process
   const { runCli } = await import('./cli/program.ts')
-  const { defaultHome, FARM_COMMAND } = await import('./cli/environment.ts')
+  const { defaultHome, FARM_COMMAND, SIMULATE_COMMAND } = await import('./cli/environment.ts')
   // A reader that has seen enough (head, a closed pager) is no failure, and no reason for a daemon to end.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') process.exit(1)
@@ -60,6 +60,7 @@ async function main(): Promise<void> {
   // Not awaited: a promise that nothing will settle any more must not turn into Node's own exit status 13.
   const extensions: readonly Extension[] = [
     { ...FARM_COMMAND, load: async () => (await import('../builder/cli/farm.ts')).register },
+    { ...SIMULATE_COMMAND, load: async () => (await import('../simulations/cli/simulate.ts')).register },
   ]
   runCli(environment, extensions).then((status) => stdout.write('', () => process.exit(status)), unexpected)
 }

@@ -25,6 +25,11 @@ export const FAILURES = {
     hint: 'A name has 1 to 128 letters, digits, dots, dashes, underscores or plus signs, and begins with a letter or digit.',
   },
   BAD_CONFIG: { exit: 2, http: 400, hint: 'Correct the setting that is named.' },
+  BAD_SCENARIO: {
+    exit: 2,
+    http: 400,
+    hint: 'Correct the field that is named; scenario.schema.json says what a scenario may have.',
+  },
   BAD_REQUEST: { exit: 2, http: 400, hint: 'Correct the fields of the request that are named.' },
   NO_DAEMON: { exit: 3, http: 503, hint: 'Start it with: hotblock daemon --home DIR' },
   DAEMON_RUNNING: { exit: 3, http: 409, hint: 'One home serves one daemon; stop it, or give another --home.' },
@@ -93,6 +98,11 @@ export const FAILURES = {
   },
   TOOL_MISSING: { exit: 17, http: 500, hint: 'Install the Debian package that is named on the builder.' },
   TOOL_FAILED: { exit: 18, http: 500, hint: 'The build log has what the tool said.' },
+  BROKEN_RULES: {
+    exit: 19,
+    http: 500,
+    hint: 'The same scenario and --seed play it again; please report it.',
+  },
   NOT_ROOT: { exit: 17, http: 500, hint: 'Run hotblock farm as root: making images mounts file systems.' },
 } as const satisfies Record<string, Failure>
 

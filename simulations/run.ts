@@ -32,6 +32,10 @@ export interface Process {
 
 export interface Strategy {
   readonly name: string
+  /** It moves files as they are, zeros and blocks that nodes have included. */
+  readonly wholeFiles?: boolean
+  /** How fine the network's time has to be for it; a rollout of hours needs no milliseconds. Default: by the cluster. */
+  quantumMs?(cluster: Cluster): number
   begin(run: Run): Process
 }
 
@@ -59,18 +63,35 @@ export interface RunResult {
   readonly events: number
 }
 
-/** @param progress told now and then how many of how many hosts have the image, and the virtual time */
-export function play(
+/** Events between two moments at which a run can be left alone or ended. */
+const SLICE_EVENTS = 10_000
+
+/** Plays all of it at once; see playing. */
+export function play(...given: Parameters<typeof playing>): RunResult {
+  const run = playing(...given)
+  for (;;) {
+    const step = run.next()
+    if (step.done === true) return step.value
+  }
+}
+
+/**
+ * Plays slice by slice, so that who drives it can do something else meanwhile.
+ *
+ * @param progress told now and then how many of how many hosts have the image, and the virtual time
+ */
+export function* playing(
   cluster: Cluster,
   strategy: Strategy,
   seed: number,
   progress: (completed: number, of: number, atMs: number) => void = () => {},
-): RunResult {
+): Generator<void, RunResult> {
   const clock = new VirtualClock()
   const { hosts, racks } = cluster
-  const network = new Network({ clock, quantumMs: quantumMs(cluster), ...cluster })
+  const network = new Network({ clock, quantumMs: strategy.quantumMs?.(cluster) ?? quantumMs(cluster), ...cluster })
   const open = new Set(hosts.filter(({ wants, complete }) => wants && !complete).map(({ index }) => index))
   const wanted = open.size
+  const copyBytes = strategy.wholeFiles === true ? cluster.image.fileBytes : cluster.image.blockBytes
   const end = (index: number, silently: boolean): void => {
     if (ledger.hosts[index]!.gone) return
     ledger.hosts[index]!.gone = true
@@ -83,7 +104,7 @@ export function play(
     complete: (host) => open.delete(host),
     sent: (host, sentBytes) => {
       const { fault } = hosts[host]!
-      if (fault?.kind !== 'after-copies' || sentBytes < fault.copies * cluster.image.blockBytes) return
+      if (fault?.kind !== 'after-copies' || sentBytes < fault.copies * copyBytes) return
       clock.after(0, () => end(host, false))
     },
   })
@@ -110,7 +131,12 @@ export function play(
     if (open.size > 0) clock.after(sampler.nextMs(clock.now()), look)
   }
   clock.after(SAMPLE_MS_MIN, look)
-  const events = clock.run(cluster.untilMs, () => open.size === 0)
+  let events = 0
+  for (let last = SLICE_EVENTS; last === SLICE_EVENTS; events += last) {
+    let left = SLICE_EVENTS
+    last = clock.run(cluster.untilMs, () => open.size === 0 || left-- === 0)
+    yield
+  }
   sampler.look(open)
   process.inspect?.()
   for (const index of open) {
@@ -119,7 +145,16 @@ export function play(
   }
   const { total, violations } = ledger
   const { samples, idleMs } = sampler
-  return { name: strategy.name, hosts: ledger.hosts, samples, idleMs, total, endedAtMs: clock.now(), violations, events }
+  return {
+    name: strategy.name,
+    hosts: ledger.hosts,
+    samples,
+    idleMs,
+    total,
+    endedAtMs: clock.now(),
+    violations,
+    events,
+  }
 }
 
 /** How fine the network's time is: finer where few hosts make it cheap. */

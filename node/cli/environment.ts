@@ -35,6 +35,12 @@ export const FARM_COMMAND = {
   summary: 'make images on request: build queue, repository, pages, REST, SOAP; has commands of its own',
 } as const
 
+/** The command of simulations/ that main.ts adds. */
+export const SIMULATE_COMMAND = {
+  name: 'simulate',
+  summary: 'when will every node of a cluster have an image? By a virtual cluster; with an HTML report',
+} as const
+
 /** Where a user's data is kept: the system's place for root, else the XDG base directory. */
 export function defaultHome(uid: number | undefined, xdgDataHome: string | undefined, userHome: string): string {
   if (uid === 0) return '/var/lib/hotblock'

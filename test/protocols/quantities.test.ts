@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseRate, parseSize } from '../../node/quantities.ts'
+import { parseRate, parseSize } from '../../protocols/quantities.ts'
 import { integer, withSeeds } from '../support/seeds.ts'
 
 test('sizes', () => {
