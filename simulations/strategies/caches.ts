@@ -47,11 +47,11 @@ function begin(run: Run, places: readonly number[]): Process {
   const isCache = new Set(places)
   /** Caches that let a client down. */
   const failed = new Map<number, Set<number>>()
-  const fetch = (host: number): void => {
+  const download = (host: number): void => {
     if (!streams.files.isWaiting(host)) return
     const source = isCache.has(host) ? 0 : cacheOf(host)
     if (streams.files.here[source] === 1) streams.begin(source, host)
-    else run.clock.after(RETRY_MS, () => fetch(host))
+    else run.clock.after(RETRY_MS, () => download(host))
   }
   /** The builder where no cache is left. */
   const cacheOf = (host: number): number => {
@@ -68,14 +68,14 @@ function begin(run: Run, places: readonly number[]): Process {
     complete() {},
     lost(host, from) {
       failed.set(host, (failed.get(host) ?? new Set()).add(from))
-      run.clock.after(RETRY_MS, () => fetch(host))
+      run.clock.after(RETRY_MS, () => download(host))
     },
   })
   return {
     joined(host) {
       streams.joined(host)
       // Who comes at the same moment finds the caches there, whatever the order.
-      run.clock.after(0, () => fetch(host))
+      run.clock.after(0, () => download(host))
     },
     left: (host, silently) => streams.left(host, silently),
     inspect: () => streams.inspect(),
