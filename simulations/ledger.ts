@@ -80,7 +80,10 @@ export class Ledger {
 
   complete(host: number, now: number): void {
     const ledger = this.hosts[host]!
-    if (ledger.completedAtMs !== undefined) return this.violation(`host ${host} completed twice`)
+    if (ledger.completedAtMs !== undefined) {
+      this.violation(`host ${host} completed twice`)
+      return
+    }
     ledger.completedAtMs = now
     this.completed++
     this.#onComplete(host)

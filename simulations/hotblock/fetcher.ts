@@ -13,15 +13,19 @@ import { BUSY_MS } from '../../node/decisions/serve.ts'
 import { HINTS_MAX, type PeerHint, sample } from '../../node/decisions/swarm-book.ts'
 import type { VirtualNode } from './node.ts'
 import type { Serving } from './server.ts'
-import { FIND_MS, FRAME_MS_PER_MIB, FRAME_OVERHEAD_BYTES } from './world.ts'
-
-const MIB = 1024 * 1024
-/** The builder is not asked before peers that hold the same blocks in other images could be found. */
-const GRACE_MS = 1_500
-/** Candidates that may be dialled again are looked at so often. */
-const FILL_MS = 500
-const TABLE_REQUESTS_MAX = 4
-const TABLE_PAUSE_MS = 100
+import {
+  DIAL_TIMEOUT_MS,
+  FILL_MS,
+  FIND_MS,
+  FRAME_OVERHEAD_BYTES,
+  frameMs,
+  GRACE_MS,
+  HANDSHAKE_ROUND_TRIPS,
+  holdsOf,
+  TABLE_PAUSE_MS,
+  TABLE_REQUESTS_MAX,
+  TABLE_TIMEOUT_MS,
+} from './world.ts'
 
 interface Server {
   readonly node: VirtualNode
@@ -126,9 +130,12 @@ export class Fetcher {
     const { ledger, clock, cluster } = this.#node.world.run
     const asked = this.#asked.get(request)
     this.#asked.delete(request)
-    if (asked === undefined || !this.active) return ledger.lost(bytes)
+    if (asked === undefined || !this.active) {
+      ledger.lost(bytes)
+      return
+    }
     this.#machine.arrived(this.#node.now, server.name, request)
-    clock.after((bytes / MIB) * FRAME_MS_PER_MIB * cluster.grain, () => {
+    clock.after(frameMs(bytes, cluster.grain), () => {
       if (!this.active) return ledger.lost(bytes)
       const wrong = server.host.fault?.kind === 'wrong'
       const outcome = new Uint8Array(asked.items.length).fill(wrong ? ITEM_WRONG : ITEM_GOOD)
@@ -146,10 +153,9 @@ export class Fetcher {
   // Peers.
 
   #seek(): void {
-    const { registry, run } = this.#node.world
+    const { registry } = this.#node.world
     const known = this.#node.server.known()
     if (known.length > 0) this.heardOf(known)
-    run.clock.after(0, () => {})
     registry.find(this.#node.name, (peers) => {
       this.heardOf(peers.map((id) => ({ id, addresses: [] })))
     })
@@ -234,8 +240,6 @@ export class Fetcher {
     this.#fill()
   }
 
-  // The table.
-
   #askTable(): void {
     if (!this.active || this.#hasTable) return
     const { world, random } = this.#node
@@ -303,8 +307,6 @@ export class Fetcher {
     this.#early.length = 0
     this.#tick()
   }
-
-  // The blocks.
 
   #tick(): void {
     this.#node.world.run.clock.after(TICK_MS, () => {
@@ -392,13 +394,4 @@ export class Fetcher {
     this.#servers.clear()
     world.run.ledger.complete(index, now)
   }
-}
-
-const DIAL_TIMEOUT_MS = 2_500
-const HANDSHAKE_ROUND_TRIPS = 3
-const TABLE_TIMEOUT_MS = 5_000
-
-function holdsOf({ holdsAll, node }: Server): 'all' | 'some' | 'none' {
-  if (holdsAll) return 'all'
-  return node.fetcher?.lacksTable === false ? 'some' : 'none'
 }

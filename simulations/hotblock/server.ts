@@ -6,9 +6,7 @@ import { Spread } from '../../node/decisions/spread.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
 import type { Connection } from '../network/network.ts'
 import type { VirtualNode } from './node.ts'
-import { FRAME_MS_PER_MIB, FRAME_OVERHEAD_BYTES } from './world.ts'
-
-const MIB = 1024 * 1024
+import { FRAME_OVERHEAD_BYTES, frameMs } from './world.ts'
 
 interface Wanted {
   readonly request: number
@@ -167,9 +165,7 @@ export class Server {
       const wanted = serving.wanted.get(request)!
       serving.wanted.delete(request)
       const bytes = this.#bytes(wanted.items)
-      world.run.clock.after((bytes / MIB) * FRAME_MS_PER_MIB * world.run.cluster.grain, () =>
-        this.#send(serving, wanted),
-      )
+      world.run.clock.after(frameMs(bytes, world.run.cluster.grain), () => this.#send(serving, wanted))
     }
     const wakeMs = this.#machine.wakeMs(now)
     if (wakeMs === undefined || this.#waking) return

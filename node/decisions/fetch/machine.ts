@@ -15,12 +15,12 @@
  */
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
+import { type FetchAction, type FetchInit, ITEM_GOOD, ITEM_WRONG } from './actions.ts'
 import { choosePeerOrder, choosePiece, Scarcity } from './choose.ts'
-import { Demand, type Items } from './demand.ts'
+import { Demand } from './demand.ts'
+import { lateItems } from './end.ts'
 import {
   BUILDER_SPARE_MS,
-  BUILDER_SPARE_SHARE,
-  END_HEDGE_MS,
   IN_FLIGHT_BYTES_MAX,
   PEER_REQUESTS_MAX,
   REQUEST_BYTES_MAX,
@@ -35,41 +35,9 @@ import {
 import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
 import { Shares } from './shares.ts'
+import { isSpared } from './spare.ts'
 
-export type DropReason = 'silent' | 'wrong-block'
-
-export type FetchAction =
-  | {
-      readonly do: 'get'
-      readonly peer: string
-      readonly request: number
-      readonly items: readonly number[]
-      /** Nobody else is known to have it: the builder may say that another worker is getting it, and others are to hear of it. */
-      readonly claim: boolean
-    }
-  | { readonly do: 'cancel'; readonly peer: string; readonly request: number }
-  | { readonly do: 'drop'; readonly peer: string; readonly reason: DropReason }
-  /** Nobody known has what is wanted: look for more peers. */
-  | { readonly do: 'seek' }
-  /** Everything wanted is here, and no more will be wanted. */
-  | { readonly do: 'done' }
-
-export interface FetchInit {
-  readonly items: Items
-  /** This node's own name, among those of the peers. */
-  readonly self?: string
-  /** Where this node stands; undefined: it does not know. */
-  readonly rack?: string | undefined
-  readonly random: Random
-  readonly rateDownBytes?: number | undefined
-  /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
-  readonly builderFromMs?: number
-}
-
-/** What became of each item of a request, in the request's order. */
-export const ITEM_GOOD = 1
-export const ITEM_WRONG = 2
-export const ITEM_MISSING = 3
+export * from './actions.ts'
 
 export class FetchMachine {
   readonly demand: Demand
@@ -340,7 +308,7 @@ export class FetchMachine {
   /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
   #choose(peer: PeerState, now: number): number[] {
     if (peer.role !== 'builder') return this.#take(peer, false, now)
-    return this.#spares(peer, now) ? [] : this.#take(peer, false, now)
+    return isSpared(peer, this.#peers.values(), this.#others.rate(now), now) ? [] : this.#take(peer, false, now)
   }
 
   #rare(builder: PeerState, now: number): number[] {
@@ -370,17 +338,6 @@ export class FetchMachine {
     return rate
   }
 
-  #spares(builder: PeerState, now: number): boolean {
-    const rate = this.#others.rate(now)
-    if (rate > 0 && rate >= builder.rate * BUILDER_SPARE_SHARE) return true
-    // Others that were asked a moment ago have not had the time to show how fast they are.
-    for (const { role, deliveredAt, requests } of this.#peers.values()) {
-      if (role === 'builder' || deliveredAt > 0) continue
-      for (const request of requests.values()) if (now - request.at < BUILDER_SPARE_MS) return true
-    }
-    return false
-  }
-
   #ask(peer: PeerState, items: readonly number[], now: number, claim = false): void {
     let bytes = 0
     for (const item of items) {
@@ -401,14 +358,7 @@ export class FetchMachine {
       for (const other of this.#peers.values()) {
         if (other === peer) continue
         for (const request of other.requests.values()) {
-          if (request.hedged || request.arrivedAt !== undefined) continue
-          if (now - request.at < Math.max(END_HEDGE_MS, 2 * Math.min(other.latencyMs, peer.latencyMs))) continue
-          const items = request.items.filter(
-            (item) =>
-              this.demand.isAsked(item) &&
-              this.demand.askers(item) === 1 &&
-              peer.hasItem(item, this.demand.items.pieces[item]!),
-          )
+          const items = lateItems(this.demand, other, request, peer, now)
           if (items.length === 0) continue
           this.#ask(peer, items, now)
           if (!this.#mayAsk(peer, now)) break

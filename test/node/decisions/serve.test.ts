@@ -8,6 +8,7 @@ import {
   SESSION_QUEUE_MAX,
   SESSIONS_MAX,
   ServeMachine,
+  SLOW_MS,
   type Start,
 } from '../../../node/decisions/serve.ts'
 import { integer, withSeeds } from '../../support/seeds.ts'
@@ -28,17 +29,17 @@ function complete(machine: ServeMachine, starts: Start[], bytes = 1): void {
   }
 }
 
-test('sessions take turns, whoever asked first', () => {
+test('sessions take turns of a few frames, whoever asked first', () => {
   const machine = withSessions(3, 4)
   const first = machine.next(0)
   assert.equal(
     first.map(({ session, request }) => `${session}/${request}`),
-    ['s0/0', 's1/0', 's2/0', 's0/1', 's1/1', 's2/1', 's0/2', 's1/2'],
+    ['s0/0', 's0/1', 's1/0', 's1/1', 's2/0', 's2/1', 's0/2', 's0/3'],
   )
   complete(machine, first)
   assert.equal(
     machine.next(0).map(({ session, request }) => `${session}/${request}`),
-    ['s2/2', 's0/3', 's1/3', 's2/3'],
+    ['s1/2', 's1/3', 's2/2', 's2/3'],
   )
 })
 
@@ -69,7 +70,7 @@ test('what is made and not taken is bounded too', () => {
   const sessions = FRAMES_ACTIVE_MAX / SESSION_FRAMES_ACTIVE_MAX + 4
   const machine = withSessions(sessions, 8)
   for (let round = 0; round < 100; round++) {
-    for (const { session, request } of machine.next(0)) machine.made(0, session, request, 1)
+    for (const { session, request } of machine.next(round * SLOW_MS)) machine.made(0, session, request, 1)
   }
   assert.is(machine.active, FRAMES_ACTIVE_MAX)
 })

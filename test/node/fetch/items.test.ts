@@ -44,7 +44,9 @@ test('equal blocks are one item, at its first row; zero runs are none', () => {
     )
     const segmentOf = (row: number): number => table.segments.findLastIndex(({ firstEntry }) => firstEntry <= row)
     const inPieces = Array.from({ length: blocks.pieceCount }, (): number[] => [])
-    firstRows.forEach((row, item) => inPieces[blocks.pieces[item]!]!.push(row))
+    firstRows.forEach((row, item) => {
+      inPieces[blocks.pieces[item]!]!.push(row)
+    })
     for (const rows of inPieces) {
       assert.ok(rows.length > 0, 'a piece without blocks')
       assert.is(new Set(rows.map(segmentOf)).size, 1, 'a piece over several segments')
