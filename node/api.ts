@@ -90,6 +90,29 @@ export interface FetchProgress {
   seconds: number
 }
 
+/** A complete image that the caller uses: it stays where it is until the call that holds it ends. */
+export interface HeldImage {
+  name: string
+  root: string
+  /** Absolute path of its bytes, which are read-only. */
+  path: string
+  format: string
+  imageBytes: number
+}
+
+/** Streamed by hold: the fetch, where one is needed; then `held`, once. */
+export interface HoldProgress {
+  fetch?: FetchProgress
+  held?: HeldImage
+}
+
+export interface HoldOptions {
+  /** For the fetch. */
+  timeoutSeconds?: number | undefined
+  /** Holds this image, which has to be here, whatever the name points at by now: nothing is fetched. */
+  root?: string | undefined
+}
+
 export interface PublishProgress {
   phase: 'cut' | 'import' | 'sign' | 'done'
   doneBytes: number
@@ -183,6 +206,11 @@ export interface NodeApi {
     progress: (p: FetchProgress) => void,
     signal: AbortSignal,
   ): Promise<FetchReport>
+  /**
+   * Fetches an image if it is not here, says that it is, and keeps it from eviction and removal until `signal` aborts or
+   * the daemon stops. Ends only by failing, after that with CANCELLED.
+   */
+  hold(name: string, options: HoldOptions, progress: (p: HoldProgress) => void, signal: AbortSignal): Promise<never>
   /** Remembers the names (also over restarts) until they are here. Returns at once. */
   prefetch(names: string[]): Promise<{ accepted: string[] }>
   status(): Promise<StatusReport>

@@ -8,6 +8,7 @@ import type {
   CheckProgress,
   FetchProgress,
   FetchReport,
+  HoldOptions,
   ImageRow,
   NodeApi,
   PeerRow,
@@ -23,6 +24,7 @@ import { blockRows, findHot } from './fetch/hot.ts'
 import type { Fetches } from './fetch/manager.ts'
 import type { FetchDeps, FetchTarget } from './fetch/ports.ts'
 import type { Wants } from './fetch/wants.ts'
+import { holdImage } from './hold.ts'
 import type { Names } from './names.ts'
 import { checkPlace, placeFile } from './place.ts'
 import type { Store, StoredImage } from './store/store.ts'
@@ -98,7 +100,7 @@ export function createNodeApi(init: NodeApiInit): NodeApi {
     return { record, result }
   }
 
-  return {
+  const api: NodeApi = {
     async publish(file, name, options, progress) {
       const report = await init.publish(file, name, options, progress)
       init.changed()
@@ -162,6 +164,12 @@ export function createNodeApi(init: NodeApiInit): NodeApi {
       }
     },
 
+    hold(name, options, progress, signal) {
+      const fetch = async (wanted: string, { timeoutSeconds }: HoldOptions, tell: (p: FetchProgress) => void) =>
+        (await api.fetch(wanted, { timeoutSeconds }, tell, signal)).root
+      return holdImage({ store, local, fetch }, name, options, progress, signal)
+    },
+
     async prefetch(wanted) {
       for (const name of wanted) parseWantedName(name)
       await wants.add(wanted)
@@ -205,6 +213,7 @@ export function createNodeApi(init: NodeApiInit): NodeApi {
       return { freedBytes }
     },
   }
+  return api
 
   function alreadyHere(from: Store, image: StoredImage): FetchResult {
     const table = from.table(image.root)

@@ -61,6 +61,7 @@ export function connectControl(home: string, options: ControlClientOptions = {})
     plan: (name) => caller.call<PlanReport>('POST', '/plan', { name }),
     fetch: (name, { output, timeoutSeconds }, progress, signal) =>
       caller.stream<FetchReport>('/fetch', { name, output, timeoutSeconds }, progress, signal),
+    hold: (name, options, progress, signal) => caller.stream<never>('/hold', { name, ...options }, progress, signal),
     prefetch: (names) => caller.call('POST', '/prefetch', { names }),
     status: () => caller.call<StatusReport>('GET', '/status'),
     peers: () => caller.call<PeerRow[]>('GET', '/peers', undefined, Array.isArray),

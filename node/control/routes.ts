@@ -6,10 +6,12 @@
  *     POST /gc                              POST /stop
  *     POST /publish {file, name, cut, blockBytes?}     POST /fetch {name, output?, timeoutSeconds?}
  *     POST /verify {name?}                             POST /repair {name?}
+ *     POST /hold {name, timeoutSeconds?, root?}
  *
  * An answer is the JSON of the method's result; a failure is {error: {code, message, hint, data}} with the failure's
- * HTTP status. The last four are long: they answer with lines of JSON (application/x-ndjson), any number of
- * {progress}, then one {result} or {error}. Who closes the connection before that line cancels the call.
+ * HTTP status. Those from /publish on are long: they answer with lines of JSON (application/x-ndjson), any number of
+ * {progress}, then one {result} or {error}. Who closes the connection before that line cancels the call; that is how a
+ * hold ends.
  */
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
@@ -24,6 +26,7 @@ export const NDJSON = 'application/x-ndjson'
 
 const PATH_CHARACTERS_MAX = 4096
 const NAME_CHARACTERS_MAX = 1024
+const ROOT_CHARACTERS_MAX = 128
 
 // The grammar of names is checked by checkName, whose failure says more than a schema's.
 const name = z.string().max(NAME_CHARACTERS_MAX)
@@ -51,5 +54,10 @@ export const bodies = {
     name,
     output: path.optional(),
     timeoutSeconds: z.number().positive().max(TIMEOUT_SECONDS_MAX).optional(),
+  }),
+  hold: z.strictObject({
+    name,
+    timeoutSeconds: z.number().positive().max(TIMEOUT_SECONDS_MAX).optional(),
+    root: z.string().max(ROOT_CHARACTERS_MAX).optional(),
   }),
 }

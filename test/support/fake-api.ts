@@ -97,6 +97,11 @@ export function fakeApi(overrides: Partial<NodeApi> = {}): NodeApi & { readonly 
       progress(FETCH_PROGRESS)
       return FETCH_REPORT
     },
+    async hold(name, options, progress) {
+      calls.push({ method: 'hold', args: [name, options] })
+      progress({ fetch: FETCH_PROGRESS })
+      throw new HotblockError('NOT_FOUND', `no image of that name: ${name}`, { name })
+    },
     async prefetch(names) {
       calls.push({ method: 'prefetch', args: [names] })
       return { accepted: names }
