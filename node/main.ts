@@ -18,7 +18,10 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
 } else {
   // Half of what a start costs is compiling; in the user's own directory, since what lies there is run.
   enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hotblock'))
-  if (process.argv.includes('daemon')) (await import('./lean.ts')).startLean()
+  const { argv } = process
+  // After -- stands a command of the user's.
+  if ((argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv).includes('daemon'))
+    (await import('./lean.ts')).startLean()
   await main()
 }
 
@@ -40,9 +43,8 @@ async function main(): Promise<void> {
     noColour: Boolean(env.NO_COLOR) || env.TERM === 'dumb',
     stdout,
     stderr,
-    onSignal(callback) {
-      process.on('SIGINT', callback)
-      process.on('SIGTERM', callback)
+    onSignal(callback, signals = ['SIGINT', 'SIGTERM']) {
+      for (const signal of signals) process.on(signal, callback)
     },
     async publisher() {
       const { publishImage } = await import('../builder/publish.ts')

@@ -16,8 +16,11 @@ export class Cli {
   readonly environment: Environment
   /** Aborts at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal
+  /** What the program ends with when the command does not fail. */
+  exitStatus = 0
   readonly #options: () => GlobalOptions
   #printed = false
+  #taken: ((signal: NodeJS.Signals) => void) | undefined
 
   /** @param options read late: they are known only once the arguments are parsed */
   constructor(environment: Environment, signal: AbortSignal, options: () => GlobalOptions) {
@@ -58,6 +61,26 @@ export class Cli {
     this.#printed = true
     if (this.json) stdout.write(`${JSON.stringify(value)}\n`)
     else stdout.write(`${readable(makeStyle(stdout.isTTY === true && !noColour))}\n`)
+  }
+
+  /**
+   * From now on signals go to `handler` in place of ending the command: every SIGINT and SIGTERM, and also others that a
+   * process may be sent by its terminal or its batch system.
+   *
+   * @returns gives them back; the others are then ignored
+   */
+  takeSignals(handler: (signal: NodeJS.Signals) => void): () => void {
+    this.#taken = handler
+    this.environment.onSignal((signal) => this.#taken?.(signal), ['SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'])
+    return () => {
+      this.#taken = undefined
+    }
+  }
+
+  /** Hands a SIGINT or SIGTERM to the command, if it takes signals. @returns whether it does */
+  handOver(signal: NodeJS.Signals): boolean {
+    this.#taken?.(signal)
+    return this.#taken !== undefined
   }
 
   /** A bar on standard error where that is a terminal, else nothing. Stop it before printing. */
