@@ -9,7 +9,7 @@ export const OWN_PLACES = ['', 'overlay', 'format', 'image'] as const
 
 /**
  * Puts values in place of placeholders, wherever they stand in an argument. Braces around anything else stay as they are
- * (a job's JSON, a shell's `${x}`); so does a placeholder that has no value.
+ * (a shell's `${X}`), and so does a placeholder that has no value.
  */
 export function fillPlaces(args: readonly string[], places: Places): string[] {
   return args.map((arg) =>

@@ -55,6 +55,9 @@ export async function openScratch(directory: string): Promise<Scratch> {
       throw error
     }
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') {
+      throw new HotblockError('BAD_FILE', `not a directory: ${directory}`, { path: directory }, error)
+    }
     throw asHotblockError(error)
   }
 }
