@@ -6,6 +6,7 @@ import { VERSION } from '../version.ts'
 import { Cli, type GlobalOptions } from './cli.ts'
 import { register as registerCheck } from './commands/check.ts'
 import { register as registerCompare } from './commands/compare.ts'
+import { register as registerCondorTransfer } from './commands/condor-transfer.ts'
 import { register as registerDaemon } from './commands/daemon.ts'
 import { register as registerFetch } from './commands/fetch.ts'
 import { register as registerHash } from './commands/hash.ts'
@@ -39,6 +40,7 @@ const COMMANDS: readonly Register[] = [
   registerFetch,
   registerPrefetch,
   registerLaunch,
+  registerCondorTransfer,
   registerPeers,
   registerCheck,
   registerKeep,

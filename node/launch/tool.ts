@@ -4,7 +4,7 @@ import { HotblockError } from '../../protocols/errors.ts'
 /** Tools of the system are looked for here alone, whatever the user's environment says. */
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
 const OUTPUT_CHARACTERS_MAX = 1024 * 1024
-const TOOL_TIMEOUT_MS = 60_000
+const TOOL_TIMEOUT_MS_DEFAULT = 60_000
 
 export interface ToolRun {
   readonly status: number | null
@@ -17,6 +17,7 @@ export interface ToolOptions {
   readonly descriptor?: number
   /** The Debian package that has it, for who lacks it. */
   readonly debianPackage: string
+  readonly timeoutMs?: number
 }
 
 /**
@@ -24,11 +25,11 @@ export interface ToolOptions {
  * @throws TOOL_MISSING, TOOL_FAILED where it does not end in time
  */
 export async function runTool(name: string, args: readonly string[], options: ToolOptions): Promise<ToolRun> {
-  const { descriptor, debianPackage } = options
+  const { descriptor, debianPackage, timeoutMs = TOOL_TIMEOUT_MS_DEFAULT } = options
   const child = spawn(name, args, {
     env: ENVIRONMENT,
     stdio: ['ignore', 'pipe', 'pipe', ...(descriptor === undefined ? [] : [descriptor])],
-    timeout: TOOL_TIMEOUT_MS,
+    timeout: timeoutMs,
     killSignal: 'SIGKILL',
   })
   const output = { stdout: '', stderr: '' }
@@ -46,8 +47,7 @@ export async function runTool(name: string, args: readonly string[], options: To
     )
   })
   const status = await promise
-  if (status === null)
-    throw new HotblockError('TOOL_FAILED', `${name} was killed, or took more than ${TOOL_TIMEOUT_MS} ms`)
+  if (status === null) throw new HotblockError('TOOL_FAILED', `${name} was killed, or took more than ${timeoutMs} ms`)
   return { status, ...output }
 }
 
