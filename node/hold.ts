@@ -9,13 +9,13 @@ export interface HoldInit {
   readonly store: Pick<Store, 'hold' | 'touch'>
   /** An image on this node, by name or root. @throws NOT_FOUND */
   readonly local: (name: string) => StoredImage
-  /** Brings the image of a name here. @returns its root */
-  readonly fetch: (name: string, options: HoldOptions, progress: (p: FetchProgress) => void) => Promise<string>
+  /** Waits until the image is here. @returns its root */
+  readonly wait: (options: HoldOptions, progress: (p: FetchProgress) => void) => Promise<string>
 }
 
 /** NodeApi.hold. */
 export async function holdImage(
-  { store, local, fetch }: HoldInit,
+  { store, local, wait }: HoldInit,
   name: string,
   options: HoldOptions,
   progress: (p: HoldProgress) => void,
@@ -33,7 +33,7 @@ export async function holdImage(
 
   async function take(): Promise<[StoredImage, () => void]> {
     for (let attempt = 1; ; attempt++) {
-      const root = options.root ?? (await fetch(name, options, (p) => progress({ fetch: p })))
+      const root = options.root ?? (await wait(options, (p) => progress({ fetch: p })))
       try {
         const letGo = await store.hold(local(root).root)
         return [local(root), letGo]

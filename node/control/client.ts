@@ -4,14 +4,18 @@ import type { FailureCode, FailureData } from '../../protocols/errors.ts'
 import { FAILURES, HotblockError } from '../../protocols/errors.ts'
 import type {
   FetchReport,
+  HeldReport,
+  HookAnswer,
   ImageRow,
   NodeApi,
+  OrderReport,
   PeerRow,
   PlanReport,
   PublishReport,
   RepairReport,
   StatusReport,
   VerifyReport,
+  WaitReport,
 } from '../api.ts'
 import { linesOf } from './lines.ts'
 import { ANSWER_BYTES_MAX } from './routes.ts'
@@ -62,7 +66,12 @@ export function connectControl(home: string, options: ControlClientOptions = {})
     fetch: (name, { output, timeoutSeconds }, progress, signal) =>
       caller.stream<FetchReport>('/fetch', { name, output, timeoutSeconds }, progress, signal),
     hold: (name, options, progress, signal) => caller.stream<never>('/hold', { name, ...options }, progress, signal),
-    prefetch: (names) => caller.call('POST', '/prefetch', { names }),
+    prefetch: (names, { priority } = {}) => caller.call('POST', '/prefetch', { names, priority }),
+    order: (names, hosts, { priority }) => caller.call<OrderReport>('POST', '/order', { names, hosts, priority }),
+    hook: (call) => caller.call<HookAnswer>('POST', '/hook', call),
+    held: () => caller.call<HeldReport>('POST', '/held', {}),
+    wait: (name, { timeoutSeconds }, progress, signal) =>
+      caller.stream<WaitReport>('/wait', { name, timeoutSeconds }, progress, signal),
     status: () => caller.call<StatusReport>('GET', '/status'),
     peers: () => caller.call<PeerRow[]>('GET', '/peers', undefined, Array.isArray),
     verify: (name, progress, signal) => caller.stream<VerifyReport>('/verify', { name }, progress, signal),

@@ -6,7 +6,7 @@ import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Log } from '../../protocols/ports.ts'
 import { checkName, parseWantedName } from '../../protocols/records/name.ts'
 import type { NodeApi } from '../api.ts'
-import { BODY_BYTES_MAX, bodies } from './routes.ts'
+import { BODY_BYTES_MAX, bodies, HOSTS_BODY_BYTES_MAX } from './routes.ts'
 import { claimSocket, daemonRunning } from './socket.ts'
 import { streamCall } from './stream.ts'
 
@@ -60,6 +60,7 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   addRoutes(app, api, log)
   const stream = streaming(closing.signal, log)
   addStreams(app, api, stream)
+  addJobRoutes(app, api, stream)
   for (const add of routes) add(app, stream)
   await app.ready()
   await listen(app, path, home)
@@ -125,8 +126,19 @@ function addRoutes(app: FastifyInstance, api: NodeApi, log: Log | undefined): vo
   app.post('/images', (request) => api.images(checked(bodies.images, request)))
   app.post('/plan', (request) => api.plan(wanted(checked(bodies.named, request).name)))
   app.post('/prefetch', (request) => {
-    const { names } = checked(bodies.prefetch, request)
-    return api.prefetch(names.map((name) => wanted(name)))
+    const { names, priority } = checked(bodies.prefetch, request)
+    return api.prefetch(
+      names.map((name) => wanted(name)),
+      { priority },
+    )
+  })
+  app.post('/order', { bodyLimit: HOSTS_BODY_BYTES_MAX }, (request) => {
+    const { names, hosts, priority } = checked(bodies.order, request)
+    return api.order(
+      names.map((name) => wanted(name)),
+      hosts,
+      { priority },
+    )
   })
   app.post('/pin', (request) => {
     const { name, pinned } = checked(bodies.pin, request)
@@ -153,6 +165,20 @@ function streaming(closing: AbortSignal, log: Log | undefined): Streamed {
     const failure = await streamCall(reply.raw, closing, call)
     if (failure?.code === 'INTERNAL') log?.error({ err: failure.cause ?? failure }, 'a control call failed')
   }
+}
+
+/** What jobs and their hooks may ask. */
+function addJobRoutes(app: FastifyInstance, api: NodeApi, stream: Streamed): void {
+  app.post('/hook', { bodyLimit: HOSTS_BODY_BYTES_MAX }, (request) => api.hook(checked(bodies.hook, request)))
+  app.post('/held', (request) => {
+    checked(bodies.empty, request)
+    return api.held()
+  })
+  app.post('/wait', (request, reply) => {
+    const { name, timeoutSeconds } = checked(bodies.wait, request)
+    wanted(name)
+    return stream(reply, (progress, signal) => api.wait(name, { timeoutSeconds }, progress, signal))
+  })
 }
 
 function addStreams(app: FastifyInstance, api: NodeApi, stream: Streamed): void {

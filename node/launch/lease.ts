@@ -1,12 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type FailureCode, HotblockError } from '../../protocols/errors.ts'
+import { HotblockError } from '../../protocols/errors.ts'
 import type { FetchProgress, HeldImage, HoldOptions, HoldProgress } from '../api.ts'
 
 /** A daemon that has gone is asked again so often whether it is back. */
 const RENEW_MS = 2000
-const ASK_AGAIN_MS = 1000
-/** Failures that time may mend: who gave a time waits it out. */
-const LATER: ReadonlySet<FailureCode> = new Set(['NOT_FOUND', 'NO_PEERS', 'STALLED'])
 
 /** The part of the control client that leases need. */
 export interface Holder {
@@ -30,39 +27,20 @@ export interface LeaseOptions {
  * Waits until an image is here, and keeps it here: by a call that stays open. The daemon lets go when the connection
  * ends, so a process that dies keeps nothing. When the daemon is started anew meanwhile, the lease is renewed.
  *
- * With a time, a name that is not published yet, or whose holders are away, is asked for until the time is over.
- *
- * @throws TIMEOUT, CANCELLED, and what a fetch fails with
+ * @throws TIMEOUT, CANCELLED, and what NodeApi.wait fails with
  */
 export async function takeLease(daemon: Holder, name: string, options: LeaseOptions): Promise<Lease> {
-  const { timeoutSeconds, progress, signal } = options
-  const until = timeoutSeconds === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeoutSeconds * 1000
-  const left = (): number => (until - performance.now()) / 1000
-  for (;;) {
-    const ending = new AbortController()
-    const waiting = AbortSignal.any([signal, ending.signal])
-    const given = timeoutSeconds === undefined ? undefined : Math.max(0.001, left())
-    try {
-      const { image, ended } = await begin(daemon, name, { timeoutSeconds: given }, progress, waiting, ending)
-      keep(daemon, image, ended, ending.signal)
-      return { image, end: () => ending.abort() }
-    } catch (error) {
-      const later = error instanceof HotblockError && LATER.has(error.code) && timeoutSeconds !== undefined
-      if (!later) throw error
-      if (left() <= 0)
-        throw new HotblockError('TIMEOUT', `${name} is not here after ${timeoutSeconds} seconds`, { name }, error)
-      await pause(Math.min(ASK_AGAIN_MS, Math.max(0, left() * 1000)), signal)
-    }
-  }
+  const ending = new AbortController()
+  const { image, ended } = await begin(daemon, name, options, ending)
+  keep(daemon, image, ended, ending.signal)
+  return { image, end: () => ending.abort() }
 }
 
 /** @returns once the image is held; `ended` resolves when the call has ended, for whatever reason */
 async function begin(
   daemon: Holder,
   name: string,
-  options: HoldOptions,
-  progress: ((p: FetchProgress) => void) | undefined,
-  waiting: AbortSignal,
+  { timeoutSeconds, progress, signal }: LeaseOptions,
   ending: AbortController,
 ): Promise<{ image: HeldImage; ended: Promise<void> }> {
   const { promise, resolve, reject } = Promise.withResolvers<HeldImage>()
@@ -71,11 +49,11 @@ async function begin(
   const stop = (): void => {
     if (!held) ending.abort()
   }
-  waiting.addEventListener('abort', stop, { once: true })
-  if (waiting.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  if (signal.aborted) stop()
   const call = daemon.hold(
     name,
-    options,
+    { timeoutSeconds },
     ({ fetch, held: image }) => {
       if (fetch !== undefined) progress?.(fetch)
       if (image === undefined) return

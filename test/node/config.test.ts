@@ -28,6 +28,12 @@ const DEFAULTS: Config = {
   floorBytes: FLOOR_BYTES_DEFAULT,
   rateUpBytes: undefined,
   rateDownBytes: undefined,
+  prefetchRateUpBytes: undefined,
+  prefetchRateDownBytes: undefined,
+  schedulerPeers: [],
+  orderPort: 7411,
+  nodesFile: undefined,
+  hookSpool: '/default/hooks',
   hookBits: HOOK_BITS,
   logLevel: 'info',
 }

@@ -34,7 +34,7 @@ export function register(program: Command, cli: Cli): void {
     .option('--overlay <KIND>', 'qcow2, reflink, or auto: reflink where the file system can', 'auto')
     .option('--with <PLACE=NAME>', 'another image, whose path takes the place of {PLACE} (repeatable)', gather)
     .option('--dir <DIR>', 'where the overlay is made (default: HOME/overlays)')
-    .option('--timeout <SECONDS>', 'wait so long for the image, also where it is not published yet')
+    .option('--timeout <SECONDS>', 'give up waiting for the image after so long')
     .action(async (given: string, words: string[], flags: LaunchFlags) => {
       const [first, ...rest] = words
       if (first === undefined || first === '') throw new HotblockError('USAGE', 'the command is empty')
