@@ -11,7 +11,7 @@ trap 'exit 0' HUP INT TERM
     { name = tolower($0); sub(/[ \t]*=.*/, "", name) }
     name == "clusterid" && $NF ~ /^[0-9]+$/ { cluster = $NF }
     name == "procid" && $NF ~ /^[0-9]+$/ { proc = $NF }
-    name == "hotblockimage" || name == "transferinput" {
+    (name == "hotblockimage" || name == "transferinput") && /=[ \t]*".*"[ \t]*$/ {
       text = $0
       sub(/^[^"]*"/, "", text)
       sub(/"[^"]*$/, "", text)
@@ -25,7 +25,7 @@ trap 'exit 0' HUP INT TERM
         if (word != "") print "#HOTBLOCK image=" word
       }
     }
-    END { print "job " cluster "." proc }
+    END { if (cluster != "") print "job " cluster "." proc + 0 }
   ')
   images=$(printf '%s\n' "$found" | grep '^#HOTBLOCK ') || exit
   job=$(printf '%s\n' "$found" | sed -n 's/^job //p')
