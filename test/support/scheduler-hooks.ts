@@ -1,6 +1,6 @@
 /** The hooks of a scheduler, installed by their install.sh beside a stand-in for the program, and run as a scheduler would. */
 import { spawn } from 'node:child_process'
-import { chmod, readFile, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { run } from './images.ts'
@@ -168,6 +168,7 @@ export async function whateverHappens(
   await writeFile(join(hooks.directory, 'off'), '')
   check(await again(), 'the kill switch')
   assert.is((await hooks.calls()).length, before, 'with the kill switch nothing runs')
+  await rm(join(hooks.directory, 'off'))
 }
 
 /** Asserts that nothing of the job reaches the program but its name and its text. */

@@ -42,7 +42,7 @@ def hosts_of(job):
 
 def tell(moment, job, names, arguments=()):
     """Has the daemon told, in the background and in a session of its own: PBS waits for none of it."""
-    given = str(job.id)
+    given = str(job.id or "")
     words = ["setsid", "-f", HOOKS + "/tell.sh", "pbs", moment, given if JOB.match(given) else "", "none"]
     for name in names:
         words += ["--image", name]

@@ -42,9 +42,9 @@ function withPbs<T>(use: (hooks: InstalledHooks) => Promise<T>): Promise<T> {
 echo "$2" >>${qmgr}.log
 set -- $2
 case $1 in
-  list) [ -e "${made}/$3" ] ;;
-  create) : >"${made}/$3" ;;
-  delete) rm "${made}/$3" ;;
+  list) [ -e "${made}/$2.$3" ] ;;
+  create) : >"${made}/$2.$3" ;;
+  delete) rm "${made}/$2.$3" ;;
 esac
 `
     await writeFile(qmgr, text)
@@ -170,7 +170,7 @@ testPbs('whatever goes wrong, every event is accepted, and the server does not w
     await hooks.behave('hang')
     const late = await handle(hooks, { event: 'EXECHOST_PERIODIC', alarm: 0.5 })
     accepted(late, 'the alarm')
-    assert.match(late.logs.join(), /KeyboardInterrupt/)
+    assert.match(late.logs.join(), /KeyboardInterrupt/, JSON.stringify(late))
     const script = join(hooks.to, 'hotblock.py')
     await writeFile(script, (await readFile(script, 'utf8')).replaceAll(hooks.to, '/nonexistent'))
     accepted(await handle(hooks, event), 'files that are missing on a host')
