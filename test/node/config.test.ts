@@ -34,6 +34,8 @@ const DEFAULTS: Config = {
   orderPort: 7411,
   nodesFile: undefined,
   hookSpool: '/default/hooks',
+  hookSocket: undefined,
+  jobSocket: undefined,
   hookBits: HOOK_BITS,
   logLevel: 'info',
 }
