@@ -129,6 +129,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     clock,
     random,
     rateUpBytes,
+    prefetchRateUpBytes: init.prefetchRateUpBytes,
     traffic,
     addressesOf: (peer) => dialableAddresses(libp2p, peer),
   })
