@@ -122,7 +122,7 @@ async function readText({ stdin }: HookProcess): Promise<string> {
     for await (const chunk of stdin) {
       chunks.push(chunk)
       bytes += chunk.length
-      if (bytes >= TEXT_BYTES_MAX) return
+      if (bytes > TEXT_BYTES_MAX) return
     }
   })()
   let timer: NodeJS.Timeout | undefined
