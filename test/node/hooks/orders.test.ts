@@ -12,6 +12,7 @@ import {
   PENDING_HOSTS_MAX,
   REPORTS_MAX,
   TELLING_MAX,
+  UNREACHED_MS,
 } from '../../../node/orders/sender.ts'
 import { silentLog } from '../../../protocols/ports.ts'
 import { rejectsCode, throwsCode } from '../../support/failures.ts'
@@ -88,6 +89,21 @@ test('a thousand jobs for one image on the same nodes tell each of them once', a
   await (await sender.tell({ ...REQUEST, names: ['b'], hosts: hosts(4) })).done
   assert.is(told, 8)
   assert.is(sender.reports.length, REPORTS_MAX)
+})
+
+test('a host that could not be reached is left alone for a while', async () => {
+  let tried = 0
+  let now = 0
+  const send = async (): Promise<'taken'> => {
+    tried++
+    throw new Error('connect ETIMEDOUT')
+  }
+  const sender = senderOf(send, { clock: { now: () => now } })
+  for (let i = 0; i < 10; i++) assert.is((await (await sender.tell(REQUEST)).done).unreachable, 1)
+  assert.is(tried, 1)
+  now = UNREACHED_MS
+  await (await sender.tell(REQUEST)).done
+  assert.is(tried, 2)
 })
 
 test('an address that turns out to be its own is an order to itself', async () => {
