@@ -56,6 +56,9 @@ export interface Config {
   readonly nodesFile: string | undefined
   /** Directory where hooks note what went wrong; absolute. */
   readonly hookSpool: string
+  /** Sockets beside the control socket, absolute; undefined: none. */
+  readonly hookSocket: string | undefined
+  readonly jobSocket: string | undefined
   /** A block hash whose first so many bits are zero is advertised; nodes find each other's blocks by an equal value. */
   readonly hookBits: number
   readonly logLevel: LogLevel
@@ -134,13 +137,15 @@ const settings = z.strictObject({
   orderPort: port.optional(),
   nodesFile: path.optional(),
   hookSpool: path.optional(),
+  hookSocket: path.optional(),
+  jobSocket: path.optional(),
   hookBits: z.number().int().min(0).max(HOOK_BITS_MAX).optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   farm: z.unknown().optional(),
 })
 
 /** Settings that are paths. */
-const PATHS: ReadonlySet<string> = new Set(['home', 'nodesFile', 'hookSpool'])
+const PATHS: ReadonlySet<string> = new Set(['home', 'nodesFile', 'hookSpool', 'hookSocket', 'jobSocket'])
 
 /** Settings as they are written in a file or given by flags. */
 export type RawSettings = z.input<typeof settings>
@@ -182,6 +187,8 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     schedulerPeers: unique(merged.schedulerPeer ?? []),
     orderPort: merged.orderPort ?? ORDER_PORT_DEFAULT,
     nodesFile: merged.nodesFile === undefined ? undefined : resolve(cwd, merged.nodesFile),
+    hookSocket: merged.hookSocket === undefined ? undefined : resolve(cwd, merged.hookSocket),
+    jobSocket: merged.jobSocket === undefined ? undefined : resolve(cwd, merged.jobSocket),
     hookSpool: merged.hookSpool === undefined ? spoolOf(resolve(cwd, home)) : resolve(cwd, merged.hookSpool),
     hookBits: merged.hookBits ?? HOOK_BITS,
     logLevel: merged.logLevel ?? 'info',

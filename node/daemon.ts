@@ -16,6 +16,7 @@ import { RecordPush } from '../protocols/records/push/handler.ts'
 import { Advertising } from './advertising.ts'
 import type { NodeApi } from './api.ts'
 import type { Config } from './config.ts'
+import { startJobServer } from './control/job-server.ts'
 import { type ControlRoutes, startControlServer } from './control/server.ts'
 import { Fetches } from './fetch/manager.ts'
 import type { FetchDeps } from './fetch/ports.ts'
@@ -128,6 +129,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     clock,
     random,
     rateUpBytes,
+    prefetchRateUpBytes: init.prefetchRateUpBytes,
     traffic,
     addressesOf: (peer) => dialableAddresses(libp2p, peer),
   })
@@ -267,6 +269,12 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
 
   const control = await startControlServer({ home, api: nodeApi, log, routes: init.controlRoutes })
   undo.push(() => control.cancel())
+  for (const [kind, path] of [
+    ['hook', init.hookSocket],
+    ['job', init.jobSocket],
+  ] as const) {
+    if (path !== undefined) undo.push(await startJobServer({ kind, path, api: nodeApi, log }))
+  }
   // Last of all: who waits for the socket to go away can start another daemon.
   undo.unshift(() => control.close())
   changed()

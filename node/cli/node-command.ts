@@ -21,6 +21,8 @@ export interface NodeFlags {
   readonly orderPort?: string
   readonly nodesFile?: string
   readonly hookSpool?: string
+  readonly hookSocket?: string
+  readonly jobSocket?: string
   readonly logLevel?: string
 }
 
@@ -39,6 +41,8 @@ export function addNodeOptions(command: Command): Command {
     .option('--order-port <PORT>', 'port of the nodes that this one gives orders to (default: 7411)')
     .option('--nodes-file <FILE>', 'where nodes of hosts are, as lines NAME HOST:PORT (default: at their names)')
     .option('--hook-spool <DIR>', 'where hooks note what went wrong (default: hooks in the home)')
+    .option('--hook-socket <FILE>', "socket for a scheduler's hooks that run as another user (default: none)")
+    .option('--job-socket <FILE>', `socket for the jobs of all users: wait for images (usual: /run/hotblock/job.sock)`)
     .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent (default: info)')
 }
 

@@ -33,6 +33,8 @@ const CONNECTIONS_MAX = 8
 export interface ControlClientOptions {
   readonly callTimeoutMs?: number | undefined
   readonly stopTimeoutMs?: number | undefined
+  /** Another socket of the daemon's than the control socket in its home. */
+  readonly socket?: string | undefined
   /** Aborts every call that is under way, with CANCELLED. */
   readonly signal?: AbortSignal | undefined
 }
@@ -99,7 +101,7 @@ class Caller {
 
   constructor(home: string, options: ControlClientOptions) {
     this.#home = home
-    this.#path = socketPath(home)
+    this.#path = options.socket ?? socketPath(home)
     this.#callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS_DEFAULT
     this.#stopTimeoutMs = options.stopTimeoutMs ?? STOP_TIMEOUT_MS_DEFAULT
     this.#signal = options.signal

@@ -60,6 +60,13 @@ export const bodies = {
     names: z.array(name).min(1).max(REFERENCES_MAX),
     hosts,
   }),
+  ownHook: z.strictObject({
+    moment: z.literal('node'),
+    scheduler: z.string().max(64),
+    job: z.string().max(256),
+    names: z.array(name).min(1).max(REFERENCES_MAX),
+    hosts: z.literal(''),
+  }),
   publish: z.strictObject({
     file: path,
     name,

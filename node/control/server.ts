@@ -1,11 +1,12 @@
 /** The control API's server: HTTP+JSON on HOME/control.sock. Who may open the socket may do everything. */
 import { chmod, mkdir } from 'node:fs/promises'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { z } from 'zod'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Log } from '../../protocols/ports.ts'
-import { checkName, parseWantedName } from '../../protocols/records/name.ts'
+import { checkName } from '../../protocols/records/name.ts'
 import type { NodeApi } from '../api.ts'
+import { checked, wanted } from './checked.ts'
+import { addHookRoutes, addWaiting } from './job-routes.ts'
 import { BODY_BYTES_MAX, bodies, HOSTS_BODY_BYTES_MAX } from './routes.ts'
 import { claimSocket, daemonRunning } from './socket.ts'
 import { streamCall } from './stream.ts'
@@ -60,7 +61,8 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   addRoutes(app, api, log)
   const stream = streaming(closing.signal, log)
   addStreams(app, api, stream)
-  addJobRoutes(app, api, stream)
+  addHookRoutes(app, api)
+  addWaiting(app, api, stream)
   for (const add of routes) add(app, stream)
   await app.ready()
   await listen(app, path, home)
@@ -97,7 +99,7 @@ async function listen(app: FastifyInstance, path: string, home: string): Promise
   await chmod(path, 0o600)
 }
 
-function answerFailures(app: FastifyInstance, log: Log | undefined): void {
+export function answerFailures(app: FastifyInstance, log: Log | undefined): void {
   app.setNotFoundHandler((request, reply) => {
     const error = new HotblockError('USAGE', `the control API has no ${request.method} ${request.url.slice(0, 100)}`)
     return reply.code(404).send({ error })
@@ -159,26 +161,12 @@ function addRoutes(app: FastifyInstance, api: NodeApi, log: Log | undefined): vo
   })
 }
 
-function streaming(closing: AbortSignal, log: Log | undefined): Streamed {
+export function streaming(closing: AbortSignal, log: Log | undefined): Streamed {
   return async (reply, call) => {
     reply.hijack()
     const failure = await streamCall(reply.raw, closing, call)
     if (failure?.code === 'INTERNAL') log?.error({ err: failure.cause ?? failure }, 'a control call failed')
   }
-}
-
-/** What jobs and their hooks may ask. */
-function addJobRoutes(app: FastifyInstance, api: NodeApi, stream: Streamed): void {
-  app.post('/hook', { bodyLimit: HOSTS_BODY_BYTES_MAX }, (request) => api.hook(checked(bodies.hook, request)))
-  app.post('/held', (request) => {
-    checked(bodies.empty, request)
-    return api.held()
-  })
-  app.post('/wait', (request, reply) => {
-    const { name, timeoutSeconds } = checked(bodies.wait, request)
-    wanted(name)
-    return stream(reply, (progress, signal) => api.wait(name, { timeoutSeconds }, progress, signal))
-  })
 }
 
 function addStreams(app: FastifyInstance, api: NodeApi, stream: Streamed): void {
@@ -204,19 +192,4 @@ function addStreams(app: FastifyInstance, api: NodeApi, stream: Streamed): void 
       return stream(reply, (progress, signal) => api[method](name, progress, signal))
     })
   }
-}
-
-/** NAME or NAME@BUILDER. @throws BAD_NAME */
-function wanted(text: string): string {
-  parseWantedName(text)
-  return text
-}
-
-/** The body of a call. @throws USAGE naming the field that is wrong */
-export function checked<S extends z.ZodType>(schema: S, request: FastifyRequest): z.output<S> {
-  const result = schema.safeParse(request.body ?? {})
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const field = issue?.path.join('.') || 'body'
-  throw new HotblockError('USAGE', `${field}: ${issue?.message ?? 'is wrong'}`, { field })
 }

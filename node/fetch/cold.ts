@@ -257,7 +257,8 @@ export class ColdFetch {
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
     const segments = open.role === 'builder' ? [...new Set(items.map((item) => blocks.segments[item]!))] : []
-    open.session.get(request, gather(table.hashes, rows), lengths, segments)
+    const low = this.#init.manners.isPrefetch?.() === true
+    open.session.get(request, gather(table.hashes, rows), lengths, segments, low)
     if (segments.length > 0) holdings.note([], segments)
   }
 

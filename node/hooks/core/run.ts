@@ -5,7 +5,7 @@
  *
  * It reads nothing of its environment, which may be the job's, and imports next to nothing, so that it starts quickly.
  */
-import { closeSync, constants, lstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, lstatSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { asHotblockError, HotblockError } from '../../../protocols/errors.ts'
 import { printable } from '../../printable.ts'
@@ -122,7 +122,7 @@ async function readText({ stdin }: HookProcess): Promise<string> {
     for await (const chunk of stdin) {
       chunks.push(chunk)
       bytes += chunk.length
-      if (bytes >= TEXT_BYTES_MAX) return
+      if (bytes > TEXT_BYTES_MAX) return
     }
   })()
   let timer: NodeJS.Timeout | undefined
@@ -165,17 +165,18 @@ function isOff(file: string): boolean {
  */
 function sayOnStderr(text: string): void {
   const line = `${printable(text.replaceAll(/\s*\n\s*/g, ' ')).slice(0, LOG_CHARACTERS_MAX)}\n`
-  const { O_WRONLY, O_APPEND, O_NONBLOCK } = constants
-  let file: number
   try {
-    file = openSync('/proc/self/fd/2', O_WRONLY | O_APPEND | O_NONBLOCK)
+    if (!fstatSync(2).isFIFO()) {
+      writeQuietly(2, line)
+      return
+    }
+    const file = openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_NONBLOCK)
+    writeQuietly(file, line)
+    closeSync(file)
   } catch {
-    // A socket cannot be opened so, nor can another user's file.
+    // Another user's pipe cannot be opened, but written to.
     writeQuietly(2, line)
-    return
   }
-  writeQuietly(file, line)
-  closeSync(file)
 }
 
 function writeQuietly(file: number, line: string): void {
