@@ -24,10 +24,15 @@ function addHeld(app: FastifyInstance, api: NodeApi): void {
   })
 }
 
-export function addWaiting(app: FastifyInstance, api: Pick<NodeApi, 'wait'>, stream: Streamed): void {
+export function addWaiting(app: FastifyInstance, api: Pick<NodeApi, 'wait' | 'hold'>, stream: Streamed): void {
   app.post('/wait', (request, reply) => {
     const { name, timeoutSeconds } = checked(bodies.wait, request)
     wanted(name)
     return stream(reply, (progress, signal) => api.wait(name, { timeoutSeconds }, progress, signal))
+  })
+  app.post('/hold', (request, reply) => {
+    const { name, ...options } = checked(bodies.hold, request)
+    wanted(name)
+    return stream(reply, (progress, signal) => api.hold(name, options, progress, signal))
   })
 }

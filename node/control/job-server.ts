@@ -3,7 +3,8 @@
  *
  *     hook socket    a scheduler that does not run as the daemon's user tells it of jobs. Who may enter the socket's directory
  *                    is who may use it: the socket gets the directory's group, and nobody else may open it
- *     job socket     every user of the machine: waits for images, asks which are here, says that one will be needed here
+ *     job socket     every user of the machine: waits for images, holds those that a machine of the user's runs on, asks which
+ *                    are here, says that one will be needed here
  */
 import { chmod, chown, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -16,7 +17,7 @@ import { BODY_BYTES_MAX } from './routes.ts'
 import { answerFailures, streaming } from './server.ts'
 import { probeSocket, SOCKET_PATH_BYTES_MAX } from './socket.ts'
 
-/** Those who are connected to one of the sockets at a time, and of them those who wait. */
+/** Those who are connected to one of the sockets at a time, and of them those who wait, or hold an image. */
 export const CONNECTIONS_MAX = 1_024
 export const WAITS_MAX = 512
 const MODES = { hook: 0o660, job: 0o666 } as const
@@ -90,17 +91,19 @@ async function claim(kind: string, path: string): Promise<void> {
 }
 
 /** So many may wait at the same time, that users cannot use up the daemon. */
-function limited(api: NodeApi): Pick<NodeApi, 'wait'> {
+function limited(api: NodeApi): Pick<NodeApi, 'wait' | 'hold'> {
   let waiting = 0
+  const counted = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (waiting >= WAITS_MAX) throw new HotblockError('BUSY', `${waiting} wait for images already`)
+    waiting++
+    try {
+      return await call()
+    } finally {
+      waiting--
+    }
+  }
   return {
-    async wait(...args) {
-      if (waiting >= WAITS_MAX) throw new HotblockError('BUSY', `${waiting} wait for images already`)
-      waiting++
-      try {
-        return await api.wait(...args)
-      } finally {
-        waiting--
-      }
-    },
+    wait: (...args) => counted(() => api.wait(...args)),
+    hold: (...args) => counted(() => api.hold(...args)),
   }
 }

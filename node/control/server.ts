@@ -180,11 +180,6 @@ function addStreams(app: FastifyInstance, api: NodeApi, stream: Streamed): void 
     wanted(name)
     return stream(reply, (progress, signal) => api.fetch(name, options, progress, signal))
   })
-  app.post('/hold', (request, reply) => {
-    const { name, ...options } = checked(bodies.hold, request)
-    wanted(name)
-    return stream(reply, (progress, signal) => api.hold(name, options, progress, signal))
-  })
   for (const method of ['verify', 'repair'] as const) {
     app.post(`/${method}`, (request, reply) => {
       const { name } = checked(bodies.maybeNamed, request)

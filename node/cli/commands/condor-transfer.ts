@@ -13,13 +13,16 @@ export function register(program: Command, cli: Cli): void {
     .argument('<words...>', 'after --: what HTCondor gives the plugin')
     .description('transfer hotblock:// URLs for HTCondor')
     .option('--seconds <SECONDS>', 'give up on an image after so long', SECONDS_DEFAULT)
-    .action(async (words: string[], flags: { seconds: string }) => {
+    .option('--socket <FILE>', "the daemon's job socket (default: control.sock in the home)")
+    .action(async (words: string[], flags: { seconds: string; socket?: string }) => {
       const timeoutSeconds = readTimeout(flags.seconds)
       if (timeoutSeconds === undefined) throw new HotblockError('USAGE', '--seconds is missing')
       const { readTransferArguments, transferAll } = await import('../../hooks/htcondor/transfer.ts')
       const given = readTransferArguments(words)
       // A daemon that cannot be reached is told to HTCondor like any other failure.
-      const daemon: Holder = { hold: (...call) => cli.withDaemon((connected) => connected.hold(...call)) }
+      const daemon: Holder = {
+        hold: (...call) => cli.withDaemon((connected) => connected.hold(...call), undefined, flags.socket),
+      }
       const ended = await transferAll({ ...given, daemon, timeoutSeconds, signal: cli.signal, now: Date.now })
       cli.exitStatus = ended ? 0 : 1
     })

@@ -5,6 +5,7 @@ import type { OverlayKind } from '../../launch/overlay.ts'
 import type { Cli } from '../cli.ts'
 import { gather, readTimeout, readWantedName } from '../options.ts'
 import { showFetch } from './fetch.ts'
+import { JOB_SOCKET, socketOf } from './wait.ts'
 
 const OTHERS_MAX = 6
 const KINDS: readonly string[] = ['auto', 'qcow2', 'reflink'] satisfies OverlayKind[]
@@ -14,6 +15,7 @@ interface LaunchFlags {
   readonly with?: string[]
   readonly dir?: string
   readonly timeout?: string
+  readonly socket?: string
 }
 
 const ABOUT = `run a command on a copy-on-write overlay over an image
@@ -35,6 +37,7 @@ export function register(program: Command, cli: Cli): void {
     .option('--with <PLACE=NAME>', 'another image, whose path takes the place of {PLACE} (repeatable)', gather)
     .option('--dir <DIR>', 'where the overlay is made (default: HOME/overlays)')
     .option('--timeout <SECONDS>', 'give up waiting for the image after so long')
+    .option('--socket <FILE>', `the daemon's job socket (default: control.sock in the home, else ${JOB_SOCKET})`)
     .action(async (given: string, words: string[], flags: LaunchFlags) => {
       const [first, ...rest] = words
       if (first === undefined || first === '') throw new HotblockError('USAGE', 'the command is empty')
@@ -45,6 +48,13 @@ export function register(program: Command, cli: Cli): void {
         throw new HotblockError('USAGE', `--overlay: ${JSON.stringify(flags.overlay)} is none of ${KINDS.join(', ')}`)
       }
       const { launch } = await import('../../launch/launch.ts')
+      const socket = socketOf(cli, flags.socket)
+      if (socket !== undefined && flags.dir === undefined) {
+        throw new HotblockError(
+          'USAGE',
+          "--dir is needed, such as the job's scratch directory: the home is the daemon's",
+        )
+      }
       const init = {
         name: readWantedName(given),
         others: others.map(({ place, name }) => ({ place, name: readWantedName(name) })),
@@ -55,9 +65,13 @@ export function register(program: Command, cli: Cli): void {
         onSignals: (forward: (signal: NodeJS.Signals) => void) => cli.takeSignals(forward),
         signal: cli.signal,
       }
-      cli.exitStatus = await cli.withDaemon((daemon) => {
+      cli.exitStatus = await cli.withDaemon(
         // The command has the terminal to itself.
-        return cli.withBar((bar) => launch({ ...init, daemon, progress: showFetch(bar), ready: () => bar.stop() }))
-      })
+        (daemon) => {
+          return cli.withBar((bar) => launch({ ...init, daemon, progress: showFetch(bar), ready: () => bar.stop() }))
+        },
+        undefined,
+        socket,
+      )
     })
 }

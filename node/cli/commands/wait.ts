@@ -44,7 +44,7 @@ export function register(program: Command, cli: Cli): void {
 }
 
 /** Whoever names a home means that one; the others, who cannot open the control socket of root's, get the job socket. */
-function socketOf(cli: Cli, given: string | undefined): string | undefined {
+export function socketOf(cli: Cli, given: string | undefined): string | undefined {
   if (given !== undefined) return cli.path(given)
   if (cli.homeFlag !== undefined || cli.environment.homeVariable !== undefined) return undefined
   return !existsSync(join(cli.home, 'control.sock')) && existsSync(JOB_SOCKET) ? JOB_SOCKET : undefined

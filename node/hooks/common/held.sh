@@ -8,7 +8,9 @@ export PATH LC_ALL
 [ -e "$HOTBLOCK_OFF_FILE" ] && exit 1
 scheduler=$1
 set --
-[ -n "$HOTBLOCK_SOCKET" ] && set -- --socket "$HOTBLOCK_SOCKET"
+socket=$HOTBLOCK_SOCKET
+[ -z "$socket" ] && [ ! -w "$HOTBLOCK_HOME/control.sock" ] && [ -S "$HOTBLOCK_JOB_SOCKET" ] && socket=$HOTBLOCK_JOB_SOCKET
+[ -n "$socket" ] && set -- --socket "$socket"
 # As JSON, where no images are told from no answer.
 answer=$(
   timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook images --json --scheduler "$scheduler" \

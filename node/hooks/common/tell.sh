@@ -16,8 +16,13 @@ trap 'exit 0' HUP INT TERM
     script | comment) set -- "$@" --text - --text-kind "$kind" ;;
     *) exec </dev/null ;;
   esac
+  socket=$HOTBLOCK_SOCKET
+  if [ -z "$socket" ] && [ ! -w "$HOTBLOCK_HOME/control.sock" ] && [ -S "$HOTBLOCK_JOB_SOCKET" ]; then
+    # All that any user may say there is that this machine will need the image.
+    socket=$HOTBLOCK_JOB_SOCKET moment=node
+  fi
   [ -n "$HOTBLOCK_SEEDS" ] && [ "$moment" = submit ] && set -- "$@" --seeds "$HOTBLOCK_SEEDS"
-  [ -n "$HOTBLOCK_SOCKET" ] && set -- "$@" --socket "$HOTBLOCK_SOCKET"
+  [ -n "$socket" ] && set -- "$@" --socket "$socket"
 
   log=${HOTBLOCK_LOG:-/dev/null}
   [ -n "$(find "$log" -type f -size +1024k 2>/dev/null)" ] && mv -f "$log" "$log.1"

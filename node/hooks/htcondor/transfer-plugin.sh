@@ -14,5 +14,7 @@ END
   exit 0
 fi
 . "${0%/*}/hotblock.conf"
+socket=''
+[ ! -w "$HOTBLOCK_HOME/control.sock" ] && [ -S "$HOTBLOCK_JOB_SOCKET" ] && socket=$HOTBLOCK_JOB_SOCKET
 exec env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" condor-transfer --home "$HOTBLOCK_HOME" \
-  --seconds "$HOTBLOCK_TRANSFER_SECONDS" -- "$@"
+  --seconds "$HOTBLOCK_TRANSFER_SECONDS" ${socket:+--socket "$socket"} -- "$@"
