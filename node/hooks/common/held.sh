@@ -13,7 +13,7 @@ socket=$HOTBLOCK_SOCKET
 [ -n "$socket" ] && set -- --socket "$socket"
 # As JSON, where no images are told from no answer.
 answer=$(
-  timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook images --json --scheduler "$scheduler" \
+  timeout -k 1 2 env -i PATH="$PATH" "$HOTBLOCK" hook images --json --scheduler "$scheduler" \
     --home "$HOTBLOCK_HOME" --off-file "$HOTBLOCK_OFF_FILE" "$@" </dev/null 2>/dev/null
 ) || exit 1
 case $answer in \[*\]) ;; *) exit 1 ;; esac

@@ -31,7 +31,7 @@ trap 'exit 0' HUP INT TERM
   exec >/dev/null 2>>"$log"
 
   # The environment is emptied: it may be the job's, and would be obeyed by what runs here as root.
-  timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook "$moment" --scheduler "$scheduler" --job "$job" \
+  timeout -k 1 2 env -i PATH="$PATH" "$HOTBLOCK" hook "$moment" --scheduler "$scheduler" --job "$job" \
     --home "$HOTBLOCK_HOME" --off-file "$HOTBLOCK_OFF_FILE" "$@"
   status=$?
   [ "$status" -eq 0 ] && exit

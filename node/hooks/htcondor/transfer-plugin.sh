@@ -16,5 +16,5 @@ fi
 . "${0%/*}/hotblock.conf"
 socket=''
 [ ! -w "$HOTBLOCK_HOME/control.sock" ] && [ -S "$HOTBLOCK_JOB_SOCKET" ] && socket=$HOTBLOCK_JOB_SOCKET
-exec env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" condor-transfer --home "$HOTBLOCK_HOME" \
+exec env -i PATH="$PATH" "$HOTBLOCK" condor-transfer --home "$HOTBLOCK_HOME" \
   --seconds "$HOTBLOCK_TRANSFER_SECONDS" ${socket:+--socket "$socket"} -- "$@"
