@@ -1,9 +1,10 @@
 /** The hooks of HTCondor, LSF, PBS and Torque with the real program and real daemons: that work, are dead, or are stopped. */
 import { randomBytes } from 'node:crypto'
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { rejectsCode } from '../support/failures.ts'
 import { run } from '../support/images.ts'
 import { until } from '../support/launches.ts'
 import { ROOT_RIGHTS } from '../support/needed.ts'
@@ -73,6 +74,30 @@ async function install(directory: string, node: RunningNode): Promise<Hooks> {
   }
 }
 
+/** A job of any user has a machine of its own, in its own directory. */
+async function launchAsUser(directory: string, { api }: RunningNode): Promise<void> {
+  const scratch = join(directory, 'scratch')
+  await mkdir(scratch)
+  await chown(scratch, 65_534, 65_534)
+  const main = [
+    process.execPath,
+    join(ROOT, 'node', 'main.ts'),
+    'launch',
+    'image-lsf',
+    '--socket',
+    join(directory, 'job.sock'),
+  ]
+  const command = ['sh', '-c', 'qemu-img info {} >/dev/null && echo $(id -u) {} && sleep 2']
+  const running = runHook('/usr/bin/setpriv', { args: [...NOBODY, ...main, '--dir', scratch, '--', ...command] })
+  await until('the command runs', async () => (await readdir(scratch)).some((name) => !name.startsWith('new-')))
+  await rejectsCode('IN_USE', api.remove('image-lsf'))
+  const { status, stdout, stderr } = await running
+  assert.is(status, 0, stderr)
+  assert.match(stdout, new RegExp(`^65534 ${scratch}/`))
+  const without = await runHook('/usr/bin/setpriv', { args: [...NOBODY, ...main, '--', 'true'] })
+  assert.match(without.stderr, /USAGE: --dir is needed/)
+}
+
 const NAMES = ['htcondor', 'lsf', 'esub', 'pbs', 'torque'] as const
 
 testWith(
@@ -101,6 +126,8 @@ testWith(
       for (const name of NAMES) {
         await until(`the image of ${name}`, async () => (await held()).includes(`image-${name}`))
       }
+
+      await launchAsUser(directory, node)
 
       process.kill(node.pid, 'SIGSTOP')
       for (const name of NAMES) goesOn(await hooks[name]('image-lsf'), `${name}, the daemon is stopped`)
