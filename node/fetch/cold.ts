@@ -11,7 +11,7 @@ import { gather } from '../serve/gather.ts'
 import type { PartialImage } from '../serve/holdings.ts'
 import type { StoredImage } from '../store/store.ts'
 import { columnsOf, type DistinctBlocks } from './items.ts'
-import type { FetchDeps } from './ports.ts'
+import type { FetchDeps, FetchManners } from './ports.ts'
 import { bitsToList, type OpenPeer, type Sessions } from './sessions.ts'
 
 interface Asked {
@@ -26,6 +26,7 @@ export interface ColdInit {
   readonly blocks: DistinctBlocks
   readonly image: StoredImage
   readonly holdings: PartialImage
+  readonly manners: FetchManners
   readonly builderFromMs: number
   /** Blocks came to lie in the image. */
   readonly arrived: (bytes: number) => void
@@ -55,6 +56,7 @@ export class ColdFetch {
       rack: deps.rack,
       random: deps.random,
       rateDownBytes: deps.rateDownBytes,
+      limiter: init.manners.limiter,
       builderFromMs: init.builderFromMs,
     })
     this.#lackingIn = new Uint32Array(blocks.pieceCount)
@@ -261,7 +263,8 @@ export class ColdFetch {
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
     const pieces = claim ? [...new Set(items.map((item) => blocks.pieces[item]!))] : []
-    open.session.get(request, gather(table.hashes, rows), lengths, pieces)
+    const low = this.#init.manners.isPrefetch?.() === true
+    open.session.get(request, gather(table.hashes, rows), lengths, pieces, low)
     if (pieces.length > 0) holdings.note([], pieces)
   }
 

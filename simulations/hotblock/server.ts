@@ -115,7 +115,7 @@ export class Server {
       node.tell(client, () => client.fetcher?.claimed(node, request))
       return
     }
-    if (!this.#machine.request(serving.key, request)) {
+    if (!this.#machine.request(node.now, serving.key, request)) {
       node.tell(client, () => client.fetcher?.busy(node, request))
       return
     }

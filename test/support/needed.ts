@@ -50,6 +50,11 @@ const NEEDED: readonly (readonly [what: string, debianPackage: string])[] = [
   // The farm's pages and services.
   ['chromium', 'chromium'],
   ['python3', 'python3'],
+  // Hooks of schedulers, and machines on overlays.
+  ['flock', 'util-linux'],
+  ['setpriv', 'util-linux'],
+  ['setsid', 'util-linux'],
+  ['script', 'bsdutils'],
   [ZEEP, 'python3-zeep'],
 ]
 

@@ -1,5 +1,6 @@
 /** What a fetch begins with, and what its decisions come to. */
 import type { Random } from '../../../protocols/ports.ts'
+import type { Limiter } from '../rates.ts'
 import type { Items } from './demand.ts'
 
 export type DropReason = 'silent' | 'wrong-block'
@@ -28,6 +29,8 @@ export interface FetchInit {
   readonly rack?: string | undefined
   readonly random: Random
   readonly rateDownBytes?: number | undefined
+  /** In place of rateDownBytes, where it is shared with other fetches. */
+  readonly limiter?: Limiter | undefined
   /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
   readonly builderFromMs?: number
 }

@@ -15,6 +15,7 @@
  */
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
+import type { Limiter } from '../rates.ts'
 import { type FetchAction, type FetchInit, ITEM_GOOD, ITEM_WRONG } from './actions.ts'
 import { choosePeerOrder, choosePiece, Scarcity } from './choose.ts'
 import { Demand } from './demand.ts'
@@ -46,7 +47,7 @@ export class FetchMachine {
   readonly #rack: string | undefined
   readonly #scarcity: Scarcity
   readonly #shares: Shares
-  readonly #bucket: Bucket
+  readonly #limiter: Limiter
   #builderFromMs: number
   #inFlightBytes = 0
   #nextRequest = 1
@@ -64,7 +65,7 @@ export class FetchMachine {
     this.#shares = new Shares(init.self ?? '')
     this.#random = init.random
     this.#rack = init.rack
-    this.#bucket = new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
+    this.#limiter = init.limiter ?? new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
     this.#scarcity = new Scarcity(init.items.pieceCount, init.items.lengths.length)
   }
@@ -302,7 +303,7 @@ export class FetchMachine {
     const roomBytes = peer.role === 'builder' ? IN_FLIGHT_BYTES_MAX : IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
     if (this.#inFlightBytes >= roomBytes) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
-    return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#bucket.waitMs(now) === 0
+    return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#limiter.waitMs(now) === 0
   }
 
   /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
@@ -347,7 +348,7 @@ export class FetchMachine {
     const request: Request = { id: this.#nextRequest++, items, bytes, at: now, hedged: false }
     peer.sent(request)
     this.#inFlightBytes += bytes
-    this.#bucket.spend(now, bytes * this.#wireRatio)
+    this.#limiter.spend(now, bytes * this.#wireRatio)
     this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim })
   }
 

@@ -245,6 +245,7 @@ test('the builder is not asked before its time, unless the search is over', () =
 
 test('others are asked before the builder, and alone while they deliver as well', () => {
   const bench = new Bench(evenItems(64 * FRAME, FRAME))
+  const queue: Get[] = [...gets(bench.open('seeder')), ...gets(bench.open('builder', true, 'builder'))]
   const share = { builder: 0, seeder: 0 }
   while (queue.length > 0) {
     bench.now += 8
