@@ -1,0 +1,59 @@
+#!/bin/sh
+# Tells Slurm which images this node holds, as tokens hotblock=NAME of its features, its Extra or its Comment. For cron or
+# a timer on each node, as root; it calls scontrol only where something changed.
+#
+# A feature that a node once had stays available, and only ceases to be active: a job that asks for a feature that no
+# node has is refused, or held if it waits already. So a waiting job goes on waiting.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+. "${0%/*}/hotblock.conf"
+[ -e "$HOTBLOCK_OFF_FILE" ] && exit 0
+node=${1:-${SLURMD_NODENAME:-$(hostname -s)}}
+IMAGES_MAX=32
+AVAILABLE_MAX=128
+
+# A daemon that does not answer says nothing of what the node holds: then all stays as it is.
+images=$(
+  timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook images --scheduler slurm --job locality \
+    --home "$HOTBLOCK_HOME" --spool "$HOTBLOCK_SPOOL" --off-file "$HOTBLOCK_OFF_FILE" 2>&1
+) || exit 0
+case $images in *hotblock:*) exit 0 ;; esac
+held=$(printf '%s\n' "$images" | grep -E '^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$' | sort -u | head -n "$IMAGES_MAX" |
+  sed 's/^/hotblock=/')
+
+shown=$(timeout -k 1 5 scontrol show node "$node" </dev/null 2>/dev/null) || exit 0
+# What a field has now, one token a line.
+now() {
+  printf '%s\n' "$shown" | sed -n "s/^ *$1=//p" | head -n 1 | tr ',' '\n' | grep -v -x -e '(null)' -e ''
+}
+# The lines on stdin as one line with commas.
+joined() {
+  paste -s -d , -
+}
+# scontrol is told only what is not so already.
+tell() {
+  timeout -k 1 5 scontrol update "NodeName=$node" "$@" </dev/null >/dev/null 2>&1
+}
+
+case $HOTBLOCK_LOCALITY in
+  features)
+    active=$({ now ActiveFeatures | grep -v '^hotblock='; printf '%s\n' "$held"; } | grep . | joined)
+    available=$({
+      now AvailableFeatures | grep -v '^hotblock='
+      { printf '%s\n' "$held"; now AvailableFeatures | grep '^hotblock='; } | grep . | awk '!seen[$0]++' |
+        head -n "$AVAILABLE_MAX" | sort
+    } | joined)
+    # Available ones first, as active ones must be among them.
+    [ "$available" = "$(now AvailableFeatures | joined)" ] || tell "AvailableFeatures=$available"
+    [ "$active" = "$(now ActiveFeatures | joined)" ] || tell "ActiveFeatures=$active"
+    ;;
+  extra | comment)
+    field=Extra
+    [ "$HOTBLOCK_LOCALITY" = comment ] && field=Comment
+    other=$(now "$field" | grep -v '^hotblock=')
+    text=$({ printf '%s\n' "$other"; printf '%s\n' "$held"; } | grep . | joined)
+    [ "$text" = "$(now "$field" | joined)" ] || tell "$field=$text"
+    ;;
+esac
+exit 0

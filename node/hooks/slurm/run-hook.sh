@@ -1,0 +1,23 @@
+#!/bin/sh
+# Hands a moment of a job over to this machine's daemon: run-hook.sh MOMENT JOB [ARGUMENT...], the job's text on stdin.
+# It runs in the background of Slurm. A few run at the same time; the others wait for them, and give up after 30 s.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+moment=$1 job=$2
+shift 2
+. "${0%/*}/hotblock.conf"
+[ -e "$HOTBLOCK_OFF_FILE" ] && exit 0
+
+log=${HOTBLOCK_LOG:-/dev/null}
+[ -n "$(find "$log" -type f -size +1024k 2>/dev/null)" ] && mv -f "$log" "$log.1"
+# Where the log cannot be opened, the hand-over is done all the same.
+{ : >>"$log"; } 2>/dev/null || log=/dev/null
+exec >/dev/null 2>>"$log"
+
+# The environment is emptied: nothing of the job's or the scheduler's means anything to hotblock.
+flock -w 30 -E 75 "$HOTBLOCK_SPOOL/turn.$(($$ % ${HOTBLOCK_AT_ONCE:-4}))" \
+  timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook "$moment" --scheduler slurm --job "$job" \
+  --home "$HOTBLOCK_HOME" --spool "$HOTBLOCK_SPOOL" --off-file "$HOTBLOCK_OFF_FILE" --text - "$@"
+status=$?
+[ "$status" -eq 0 ] || echo "hotblock: hook $moment ended with status $status (124, 137: took too long; 75: too many)" >&2
+exit 0
