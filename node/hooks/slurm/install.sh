@@ -116,16 +116,13 @@ add() {
   wanted="$wanted$1
 "
 }
-if is_set JobSubmitPlugins; then
-  echo "left alone: JobSubmitPlugins is set in $conf; lua has to be among them"
-else
-  add 'JobSubmitPlugins=lua'
-fi
 if [ ! -e "$slurm/job_submit.lua" ] || is_ours; then
   install_file 644 job_submit.lua "$slurm"
+  is_set JobSubmitPlugins || add 'JobSubmitPlugins=lua'
 else
   echo "left alone: $slurm/job_submit.lua is there; the lines that it needs are at the head of $here/job_submit.lua"
 fi
+if is_set JobSubmitPlugins; then echo "left alone: JobSubmitPlugins is set in $conf; lua has to be among them"; fi
 if is_set PrologSlurmctld; then
   echo "left alone: PrologSlurmctld is set in $conf; have yours call $to/prolog-slurmctld.sh"
 else
