@@ -50,16 +50,16 @@ test_('comment, script, constraint and preference name images; seeds begin', () 
     await slurm.run('scontrol', ['update', 'NodeName=n1', 'AvailableFeatures=hotblock=three,hotblock=four+4,big'])
     await slurm.run('scontrol', ['update', 'NodeName=n1', 'ActiveFeatures=hotblock=three,hotblock=four+4,big'])
     const script =
-      '#!/bin/sh\n#SBATCH -J x\n#HOTBLOCK image=two-2.1\n#HOTBLOCK  image=one\necho "#HOTBLOCK image=five"\n'
+      '#!/bin/sh\n#SBATCH -J x\n#HOTBLOCK image=two-2.1\n#HOTBLOCK\timage=one x image=six\necho "#HOTBLOCK image=five"\n'
     const args = ['--comment=for me,hotblock=one', '-C', 'big&hotblock=three', '--prefer=hotblock=four+4']
     const job = await slurm.submit(script, args)
-    assert.is(await comment(slurm, job), 'for me,hotblock=one,hotblock=two-2.1')
+    assert.is(await comment(slurm, job), 'for me,hotblock=one,hotblock=two-2.1,hotblock=six')
     assert.is(await slurm.ended(job), 'COMPLETED')
     await until(async () => (await recorder.calls()).length === 1, 'it is handed over')
     const [{ args: given, stdin, env }] = (await recorder.calls()) as [Awaited<ReturnType<Recorder['calls']>>[0]]
     assert.equal(given.slice(0, 2), ['hook', 'submit'])
     assert.is(given[given.indexOf('--seeds') + 1], 'r[1-2]n1')
-    assert.equal(references(stdin), ['one', 'three', 'four+4', 'two-2.1'])
+    assert.equal(references(stdin), ['one', 'three', 'four+4', 'two-2.1', 'six'])
     assert.equal(Object.keys(env).sort(), ['HOME', 'PATH', 'PWD'])
   }),
 )
@@ -88,7 +88,7 @@ test_('hostile text: the job runs, and nothing of it but well-formed names goes 
     assert.is(await slurm.ended(job), 'COMPLETED')
     await until(async () => (await recorder.calls()).length === 1, 'it is handed over')
     const [{ stdin }] = (await recorder.calls()) as [Awaited<ReturnType<Recorder['calls']>>[0]]
-    // Of `a b` the comment's token is `a`; of the script's line nothing is.
+    // Of `a b` the first word is a name.
     assert.equal(references(stdin), ['a', 'good', ...Array.from({ length: 6 }, (_, i) => `many${i}`)])
     const long = await slurm.submit(`#!/bin/sh\n${'# \n'.repeat(300_000)}#HOTBLOCK image=late\n`)
     assert.is(await slurm.ended(long), 'COMPLETED')

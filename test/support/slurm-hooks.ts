@@ -12,7 +12,6 @@ export interface Settings {
   /** As it stands in the settings: it may have $SLURMD_NODENAME in it. */
   readonly home: string
   readonly seeds?: string
-  readonly port?: number
   readonly locality?: 'features' | 'extra' | 'comment'
 }
 
@@ -21,7 +20,8 @@ export interface Installed {
   readonly hooks: string
   readonly off: string
   readonly log: string
-  readonly spool: string
+  /** Directory of locks. */
+  readonly turns: string
   /** What install.sh said. */
   readonly said: string
 }
@@ -33,7 +33,7 @@ export async function installHooks(
   flags: readonly string[] = ['--with-prolog'],
 ): Promise<Installed> {
   const hooks = join(slurmDirectory, 'hotblock')
-  const [off, log, spool] = ['off', 'hooks.log', 'spool'].map((name) => join(slurmDirectory, name)) as [
+  const [off, log, turns] = ['off', 'hooks.log', 'turns'].map((name) => join(slurmDirectory, name)) as [
     string,
     string,
     string,
@@ -45,14 +45,13 @@ export async function installHooks(
     `HOTBLOCK_HOME=${settings.home}`,
     `HOTBLOCK_OFF_FILE=${off}`,
     `HOTBLOCK_LOG=${log}`,
-    `HOTBLOCK_SPOOL=${spool}`,
+    `HOTBLOCK_TURNS=${turns}`,
     `HOTBLOCK_SEEDS='${settings.seeds ?? ''}'`,
-    `HOTBLOCK_PORT=${settings.port ?? 7411}`,
     `HOTBLOCK_LOCALITY=${settings.locality ?? 'features'}`,
   ]
   await writeFile(join(hooks, 'hotblock.conf'), `${text.join('\n')}\n`)
   const said = await run('sh', [join(HOOKS, 'install.sh'), '--slurm-dir', slurmDirectory, ...flags])
-  return { hooks, off, log, spool, said }
+  return { hooks, off, log, turns, said }
 }
 
 export interface Call {

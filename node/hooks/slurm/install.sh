@@ -103,10 +103,10 @@ if [ ! -e "$to/hotblock.conf" ]; then
 fi
 (
   . "$to/hotblock.conf"
-  [ -d "$HOTBLOCK_SPOOL" ] && exit 0
+  [ -d "$HOTBLOCK_TURNS" ] && exit 0
   user=$(sed -n 's/^[[:space:]]*SlurmUser[[:space:]]*=[[:space:]]*\([A-Za-z0-9_.-]*\).*/\1/Ip' "$conf" 2>/dev/null | tail -n 1)
   # Nobody else may hold the hooks up by holding their locks.
-  mkdir -p -m 700 "$HOTBLOCK_SPOOL" && chown "${user:-root}" "$HOTBLOCK_SPOOL" && echo "made $HOTBLOCK_SPOOL"
+  mkdir -p -m 700 "$HOTBLOCK_TURNS" && chown "${user:-root}" "$HOTBLOCK_TURNS" && echo "made $HOTBLOCK_TURNS"
 )
 [ $lines = yes ] || exit 0
 

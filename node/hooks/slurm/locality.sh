@@ -14,13 +14,13 @@ IMAGES_MAX=32
 AVAILABLE_MAX=128
 
 # A daemon that does not answer says nothing of what the node holds: then all stays as it is.
-images=$(
-  timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook images --scheduler slurm --job locality \
-    --home "$HOTBLOCK_HOME" --spool "$HOTBLOCK_SPOOL" --off-file "$HOTBLOCK_OFF_FILE" 2>&1
+answer=$(
+  timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook images --json --scheduler slurm \
+    --home "$HOTBLOCK_HOME" --off-file "$HOTBLOCK_OFF_FILE" </dev/null 2>/dev/null
 ) || exit 0
-case $images in *hotblock:*) exit 0 ;; esac
-held=$(printf '%s\n' "$images" | grep -E '^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$' | sort -u | head -n "$IMAGES_MAX" |
-  sed 's/^/hotblock=/')
+case $answer in \[*\]) ;; *) exit 0 ;; esac
+held=$(printf '%s' "$answer" | tr -d '[]"' | tr ',' '\n' | grep -E '^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$' | sort -u |
+  head -n "$IMAGES_MAX" | sed 's/^/hotblock=/')
 
 shown=$(timeout -k 1 5 scontrol show node "$node" </dev/null 2>/dev/null) || exit 0
 # What a field has now, one token a line.

@@ -3,7 +3,9 @@
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 (
-  printf 'comment: %s\nconstraint: %s\n' "$SLURM_JOB_COMMENT" "$SLURM_JOB_CONSTRAINTS" | head -c 8192 |
-    setsid -f timeout -k 1 40 sh "${0%/*}/run-hook.sh" node "$SLURM_JOB_ID"
+  text="$SLURM_JOB_COMMENT $SLURM_JOB_CONSTRAINTS"
+  # Slurm has at most 1 KiB of each. More would not fit into a pipe that nobody may read for a while.
+  [ ${#text} -gt 8192 ] && exit
+  printf '%s\n' "$text" | setsid -f timeout -k 1 40 sh "${0%/*}/run-hook.sh" node "$SLURM_JOB_ID" comment
 ) </dev/null >/dev/null 2>&1
 exit 0

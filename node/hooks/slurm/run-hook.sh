@@ -1,10 +1,11 @@
 #!/bin/sh
-# Hands a moment of a job over to this machine's daemon: run-hook.sh MOMENT JOB [ARGUMENT...], the job's text on stdin.
-# It runs in the background of Slurm. A few run at the same time; the others wait for them, and give up after 30 s.
+# Hands a moment of a job over to this machine's daemon: run-hook.sh MOMENT JOB KIND [ARGUMENT...], the job's text, which
+# is of that kind, on stdin. It runs in the background of Slurm. A few run at the same time; the others wait for them, and
+# give up after 30 s.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
-moment=$1 job=$2
-shift 2
+moment=$1 job=$2 kind=$3
+shift 3
 . "${0%/*}/hotblock.conf"
 [ -e "$HOTBLOCK_OFF_FILE" ] && exit 0
 
@@ -15,9 +16,20 @@ log=${HOTBLOCK_LOG:-/dev/null}
 exec >/dev/null 2>>"$log"
 
 # The environment is emptied: nothing of the job's or the scheduler's means anything to hotblock.
-flock -w 30 -E 75 "$HOTBLOCK_SPOOL/turn.$(($$ % ${HOTBLOCK_AT_ONCE:-4}))" \
+flock -w 30 -E 75 "$HOTBLOCK_TURNS/turn.$(($$ % 4))" \
   timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook "$moment" --scheduler slurm --job "$job" \
-  --home "$HOTBLOCK_HOME" --spool "$HOTBLOCK_SPOOL" --off-file "$HOTBLOCK_OFF_FILE" --text - "$@"
+  --home "$HOTBLOCK_HOME" --off-file "$HOTBLOCK_OFF_FILE" --text - --text-kind "$kind" "$@"
 status=$?
-[ "$status" -eq 0 ] || echo "hotblock: hook $moment ended with status $status (124, 137: took too long; 75: too many)" >&2
-exit 0
+[ "$status" -eq 0 ] && exit 0
+
+echo "hotblock hook: $moment ended with status $status (75: too many at once; 124, 137: took too long)" >&2
+# Counted where hotblock counts its own, if that is a place of this user's, so that no link leads elsewhere.
+counts=$HOTBLOCK_HOME/hooks
+count=$counts/failures-$(id -u).log
+[ -O "$counts" ] && [ ! -L "$count" ] && [ -z "$(find "$count" -size +63k 2>/dev/null)" ] || exit 0
+case $status in
+  75) code=BUSY ;;
+  124 | 137) code=TIMEOUT ;;
+  *) code=INTERNAL ;;
+esac
+echo "$moment slurm $code" >>"$count"

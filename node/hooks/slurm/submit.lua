@@ -36,7 +36,7 @@ end
 
 -- hotblock=NAME, among other things, in a comment, a constraint or a preference.
 local function gather_tokens(found, text)
-  for token in (text or ""):gmatch("[^%s,;&|%[%]()*]+") do
+  for token in (text or ""):gmatch("[^%s,;&|()%[%]*\"']+") do
     local reference = token:match("^hotblock=(.*)$")
     if reference then gather(found, reference) end
   end
@@ -45,8 +45,10 @@ end
 -- #HOTBLOCK image=NAME, a line in the script.
 local function gather_lines(found, script)
   for line in (script or ""):sub(1, SCRIPT_BYTES_MAX):gmatch("[^\n]+") do
-    local reference = line:match("^#HOTBLOCK[ \t]+image=(%S*)%s*$")
-    if reference then gather(found, reference) end
+    for word in (line:match("^#HOTBLOCK(%s.*)$") or ""):gmatch("%S+") do
+      local reference = word:match("^image=(.*)$")
+      if reference then gather(found, reference) end
+    end
   end
 end
 

@@ -55,9 +55,9 @@ test('it adds its lines once, in a block, and keeps what was there', () =>
 test('an administrator has the last word on the settings', () =>
   withSite(CONF, async (etc, install) => {
     await install()
-    await writeFile(join(etc, 'hotblock', 'hotblock.conf'), 'HOTBLOCK=/mine\nHOTBLOCK_SPOOL=/tmp\n')
+    await writeFile(join(etc, 'hotblock', 'hotblock.conf'), 'HOTBLOCK=/mine\nHOTBLOCK_TURNS=/tmp\n')
     await run('sh', [join(HOOKS, 'install.sh'), '--slurm-dir', etc])
-    assert.is(await read(etc, 'hotblock/hotblock.conf'), 'HOTBLOCK=/mine\nHOTBLOCK_SPOOL=/tmp\n')
+    assert.is(await read(etc, 'hotblock/hotblock.conf'), 'HOTBLOCK=/mine\nHOTBLOCK_TURNS=/tmp\n')
   }))
 
 test("a site's own Prolog, plugins and job_submit.lua stay, and it is told what to do", () =>
@@ -92,7 +92,7 @@ test('uninstalling is in two steps, so that no node looks for a Prolog that has 
     assert.is(await read(etc), CONF)
     assert.ok(await stat(join(etc, 'hotblock', 'prolog.sh')))
     await uninstall(etc, '--files-only')
-    const left = (await readdir(etc)).filter((name) => !['off', 'spool', 'hooks.log'].includes(name))
+    const left = (await readdir(etc)).filter((name) => !['off', 'turns', 'hooks.log'].includes(name))
     assert.equal(left.sort(), ['slurm.conf', 'slurm.conf.before-hotblock'])
     assert.is(await uninstall(etc, '--files-only'), '')
   }))

@@ -58,7 +58,7 @@ function value(args: readonly string[], flag: string): string | undefined {
 }
 
 test("slurmd's Prolog hands the job's text over on stdin, to the daemon of its node", () =>
-  withHooks('exit 0', async ({ hooks, spool, off }, recorder, directory) => {
+  withHooks('exit 0', async ({ hooks, off }, recorder, directory) => {
     const { status, output } = await runHook(join(hooks, 'prolog.sh'), slurmd('hotblock=one'))
     assert.equal([status, output], [0, ''])
     await until(async () => (await recorder.calls()).length === 1, 'it is handed over')
@@ -67,9 +67,8 @@ test("slurmd's Prolog hands the job's text over on stdin, to the daemon of its n
     assert.is(value(args, '--scheduler'), 'slurm')
     assert.is(value(args, '--job'), '17')
     assert.is(value(args, '--home'), join(directory, 'home-n1'))
-    assert.is(value(args, '--spool'), spool)
     assert.is(value(args, '--off-file'), off)
-    assert.is(value(args, '--text'), '-')
+    assert.equal([value(args, '--text'), value(args, '--text-kind')], ['-', 'comment'])
     assert.not.ok(args.includes('--on'))
     assert.match(stdin, /hotblock=one/)
     assert.equal(Object.keys(env).sort(), ['HOME', 'PATH', 'PWD'])
@@ -84,7 +83,7 @@ test('PrologSlurmctld hands over nodes, comment and constraint', () =>
     assert.equal(args.slice(0, 2), ['hook', 'allocate'])
     assert.is(value(args, '--on'), 'n[1-2],m7')
     assert.is(value(args, '--home'), join(directory, 'home-controller'))
-    assert.match(stdin, /x,hotblock=one\n.*big&hotblock=three/)
+    assert.match(stdin, /^x,hotblock=one big&hotblock=three\n$/)
   }))
 
 test("the job's text is text to every shell on the way", () =>
@@ -105,12 +104,15 @@ test("the job's text is text to every shell on the way", () =>
     }
   }))
 
-test('a text that is too long is cut, and holds nothing up', () =>
+test('a text that is longer than any of Slurm holds nothing up', () =>
   withHooks('exit 0', async ({ hooks }, recorder) => {
-    const { status } = await runHook(join(hooks, 'prolog.sh'), slurmd(`hotblock=one,${'x'.repeat(100_000)}`))
-    assert.is(status, 0)
-    await until(async () => (await recorder.calls()).length === 1, 'it is handed over')
-    assert.ok((await recorder.calls())[0]!.stdin.length <= 8192)
+    for (const length of [8100, 100_000]) {
+      const { status } = await runHook(join(hooks, 'prolog.sh'), slurmd(`hotblock=one,${'x'.repeat(length)}`))
+      assert.is(status, 0)
+    }
+    await until(async () => (await recorder.calls()).length > 0, 'the shorter is handed over')
+    const [{ stdin }, ...more] = (await recorder.calls()) as [Awaited<ReturnType<Recorder['calls']>>[0]]
+    assert.equal([stdin.length, more.length], ['hotblock=one,'.length + 8100 + 2, 0])
   }))
 
 test('an empty environment is no failure', () =>
@@ -137,7 +139,7 @@ for (const [what, then] of [
 }
 
 test('nor where program, settings, log, locks or scripts are missing or broken', () =>
-  withHooks('exit 0', async ({ hooks, spool, log }) => {
+  withHooks('exit 0', async ({ hooks, turns, log }) => {
     const ends = async (what: string): Promise<void> => {
       for (const script of SCRIPTS) {
         const { status, seconds, output } = await runHook(join(hooks, script), slurmctld('hotblock=one'))
@@ -148,7 +150,7 @@ test('nor where program, settings, log, locks or scripts are missing or broken',
     await rm(log, { force: true })
     await mkdir(log)
     await ends('the log is a directory')
-    await rm(spool, { recursive: true })
+    await rm(turns, { recursive: true })
     await ends('there is no directory for locks')
     const settings = join(hooks, 'hotblock.conf')
     await writeFile(settings, 'HOTBLOCK=/nonexistent\nHOTBLOCK_HOME=/nonexistent\nHOTBLOCK_OFF_FILE=/nonexistent\n')
@@ -178,13 +180,13 @@ test('while the switch is off, nothing is run', () =>
   }))
 
 test('many at the same time take turns', () =>
-  withHooks('sleep 0.3', async ({ hooks, spool }, recorder) => {
+  withHooks('sleep 0.3', async ({ hooks, turns }, recorder) => {
     const runs = await Promise.all(
       Array.from({ length: 40 }, (_, i) => runHook(join(hooks, 'prolog.sh'), slurmd(`hotblock=i${i}`))),
     )
     assert.ok(runs.every(({ status }) => status === 0))
     await until(async () => (await recorder.calls()).length === 40, 'all are handed over', 20_000)
-    assert.ok((await readdir(spool)).length <= 4)
+    assert.ok((await readdir(turns)).length <= 4)
   }))
 
 test.run()
