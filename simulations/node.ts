@@ -293,7 +293,7 @@ export class VirtualNode {
     if (this.plan.fault?.kind === 'stall' && this.#now >= this.plan.fault.atMs) return
     const session = this.#sessionOf(client)
     if (session === undefined) return
-    if (!this.#serve.request(session, request)) {
+    if (!this.#serve.request(this.#now, session, request)) {
       this.#world.network.tell(this.link, client.link, () => client.#busy(this, request))
       return
     }

@@ -78,13 +78,14 @@ export class Cli {
   /**
    * Runs `use` with a connection to the home's daemon.
    *
+   * @param socket another socket of the daemon's than the control socket in its home
    * @throws NO_DAEMON, BAD_HOME, and whatever the daemon answers
    */
-  async withDaemon<T>(use: (daemon: ControlClient) => Promise<T>, callTimeoutMs?: number): Promise<T> {
+  async withDaemon<T>(use: (daemon: ControlClient) => Promise<T>, callTimeoutMs?: number, socket?: string): Promise<T> {
     const { checkHome } = await import('../control/socket.ts')
-    await checkHome(this.home)
+    if (socket === undefined) await checkHome(this.home)
     const { connectControl } = await import('../control/client.ts')
-    const daemon = connectControl(this.home, { signal: this.signal, callTimeoutMs })
+    const daemon = connectControl(this.home, { signal: this.signal, callTimeoutMs, socket })
     try {
       return await use(daemon)
     } finally {

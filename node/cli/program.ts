@@ -9,6 +9,7 @@ import { register as registerCompare } from './commands/compare.ts'
 import { register as registerDaemon } from './commands/daemon.ts'
 import { register as registerFetch } from './commands/fetch.ts'
 import { register as registerHash } from './commands/hash.ts'
+import { register as registerHook } from './commands/hook.ts'
 import { register as registerId } from './commands/id.ts'
 import { register as registerImages } from './commands/images.ts'
 import { register as registerKeep } from './commands/keep.ts'
@@ -17,6 +18,7 @@ import { register as registerPrefetch } from './commands/prefetch.ts'
 import { register as registerPublish } from './commands/publish.ts'
 import { register as registerStatus } from './commands/status.ts'
 import { register as registerStop } from './commands/stop.ts'
+import { register as registerWait } from './commands/wait.ts'
 import type { Environment } from './environment.ts'
 import { makeStyle } from './format.ts'
 
@@ -37,6 +39,8 @@ const COMMANDS: readonly Register[] = [
   registerImages,
   registerFetch,
   registerPrefetch,
+  registerWait,
+  registerHook,
   registerPeers,
   registerCheck,
   registerKeep,

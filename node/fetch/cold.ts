@@ -11,7 +11,7 @@ import { gather } from '../serve/gather.ts'
 import type { PartialImage } from '../serve/holdings.ts'
 import type { StoredImage } from '../store/store.ts'
 import { columnsOf, type DistinctBlocks } from './items.ts'
-import type { FetchDeps } from './ports.ts'
+import type { FetchDeps, FetchManners } from './ports.ts'
 import { bitsToList, type OpenPeer, type Sessions } from './sessions.ts'
 
 interface Asked {
@@ -26,6 +26,7 @@ export interface ColdInit {
   readonly blocks: DistinctBlocks
   readonly image: StoredImage
   readonly holdings: PartialImage
+  readonly manners: FetchManners
   readonly builderFromMs: number
   /** Blocks came to lie in the image. */
   readonly arrived: (bytes: number) => void
@@ -54,6 +55,7 @@ export class ColdFetch {
       self: deps.self,
       random: deps.random,
       rateDownBytes: deps.rateDownBytes,
+      limiter: init.manners.limiter,
       builderFromMs: init.builderFromMs,
     })
     this.#lackingIn = new Uint32Array(blocks.segmentCount)
@@ -255,7 +257,8 @@ export class ColdFetch {
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
     const segments = open.role === 'builder' ? [...new Set(items.map((item) => blocks.segments[item]!))] : []
-    open.session.get(request, gather(table.hashes, rows), lengths, segments)
+    const low = this.#init.manners.isPrefetch?.() === true
+    open.session.get(request, gather(table.hashes, rows), lengths, segments, low)
     if (segments.length > 0) holdings.note([], segments)
   }
 

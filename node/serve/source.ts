@@ -38,6 +38,8 @@ export interface BlockServerInit {
   readonly clock: Clock
   readonly random: () => number
   readonly rateUpBytes?: number | undefined
+  /** What may be sent a second for images that nobody waits for; within rateUpBytes. */
+  readonly prefetchRateUpBytes?: number | undefined
   /** What a peer's own addresses are, to tell others. */
   readonly addressesOf: (peer: string) => Promise<string[]>
   readonly traffic: Traffic
@@ -57,7 +59,7 @@ export class BlockServer implements BlockSource {
 
   constructor(init: BlockServerInit) {
     this.#init = init
-    this.#machine = new ServeMachine(init.rateUpBytes)
+    this.#machine = new ServeMachine(init.rateUpBytes, init.prefetchRateUpBytes)
     this.holdingsOf = new Holdings((root) => init.store.image(root)?.state === 'complete')
     this.swarms = new Swarms(() => init.clock.now(), init.random)
   }
@@ -110,10 +112,12 @@ export class BlockServer implements BlockSource {
     this.#waiting.set(key, waiting)
     return {
       busyMs: BUSY_MS,
-      frame: (request, hashes, lengths) => {
+      frame: (request, hashes, lengths, low = false) => {
         if (waiting.has(request)) throw new HotblockError('BAD_MESSAGE', 'the peer used a request number twice')
-        if (!this.#machine.request(key, request)) {
-          this.counters.refused++
+        const now = this.#init.clock.now()
+        if (!this.#machine.request(now, key, request, low)) {
+          // Who fetches ahead of time is told to wait as a matter of course.
+          if (!low) this.counters.refused++
           return Promise.resolve(undefined)
         }
         const { promise, resolve, reject } = Promise.withResolvers<ServedFrame>()

@@ -124,11 +124,20 @@ export class BlockSession {
   /**
    * Asks for blocks; the answer comes as a frame or busy event with the same number.
    * @param segments those that the blocks are of, if others who fetch the image shall hear of them
+   * @param low whether what others ask for may go first
    */
-  get(request: number, hashes: Uint8Array, lengths: Uint32Array, segments: readonly number[] = []): void {
+  get(
+    request: number,
+    hashes: Uint8Array,
+    lengths: Uint32Array,
+    segments: readonly number[] = [],
+    low: boolean = false,
+  ): void {
     this.#gets.set(request, lengths.length)
     const claim = segments.length === 0 ? {} : { seg: segments.slice(0, CLAIM_SEGMENTS_MAX) }
-    this.#send(encodeMessage({ t: 'get', id: request, ...claim }, encodeGet(hashes, lengths))).catch(() => {})
+    this.#send(
+      encodeMessage({ t: 'get', id: request, ...claim, ...(low ? { low } : {}) }, encodeGet(hashes, lengths)),
+    ).catch(() => {})
   }
 
   cancel(request: number): void {

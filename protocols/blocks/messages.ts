@@ -16,8 +16,9 @@
  *   open   {root}                  first message, once
  *   table  {id, want: [CID…]}      root or segments, by CID
  *   probe  {id}                    payload: 8-byte prefixes of block hashes: which of them do you have?
- *   get    {id, seg?}              payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
- *                                  segments that they are of, for the server to tell its other sessions about this root
+ *   get    {id, seg?, low?}        payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
+ *                                  segments that they are of, for the server to tell its other sessions about this root.
+ *                                  low: nobody waits for the image, so what others ask for may go first
  *   cancel {id}                    the get need not be answered any more
  *   peers  {peers}                 other peers of this root that the client knows
  *
@@ -73,7 +74,7 @@ const peers = z
 const openHeader = z.strictObject({ t: z.literal('open'), root: cid })
 const tableRequest = z.strictObject({ t: z.literal('table'), id, want: z.array(cid).min(1).max(TABLE_PARTS_MAX) })
 const probeHeader = z.strictObject({ t: z.literal('probe'), id })
-const getHeader = z.strictObject({ t: z.literal('get'), id, seg: claims.optional() })
+const getHeader = z.strictObject({ t: z.literal('get'), id, seg: claims.optional(), low: z.literal(true).optional() })
 const cancelHeader = z.strictObject({ t: z.literal('cancel'), id })
 const peersHeader = z.strictObject({ t: z.literal('peers'), peers })
 

@@ -58,8 +58,11 @@ export interface BlockSource {
 }
 
 export interface ServeSession {
-  /** A frame with the blocks, verified; undefined: busy, ask again after `busyMs`. Rejects when cancelled. */
-  frame(request: number, hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame | undefined>
+  /**
+   * A frame with the blocks, verified; undefined: busy, ask again after `busyMs`. Rejects when cancelled.
+   * @param low whether what others ask for may go first
+   */
+  frame(request: number, hashes: Uint8Array, lengths: Uint32Array, low?: boolean): Promise<ServedFrame | undefined>
   cancel(request: number): void
   /** A frame went out. */
   sent(request: number, wireBytes: number): void
@@ -126,7 +129,7 @@ class Conversation {
         if (++this.#requests > SESSION_REQUESTS_MAX) throw badMessage('more requests than may wait')
         const { hashes, lengths } = decodeGet(payload, FRAME_BYTES_MAX)
         if (header.seg !== undefined) this.#source.claimed(this.#root!, header.seg, this.#changed)
-        this.#frame(header.id, hashes, lengths).catch((error) => this.#stream.abort(error))
+        this.#frame(header.id, hashes, lengths, header.low === true).catch((error) => this.#stream.abort(error))
         return
       }
       case 'cancel':
@@ -169,10 +172,10 @@ class Conversation {
     await this.#send(encodeMessage({ t: 'table', id, sizes }, Buffer.concat(parts)))
   }
 
-  async #frame(id: number, hashes: Uint8Array, lengths: Uint32Array): Promise<void> {
+  async #frame(id: number, hashes: Uint8Array, lengths: Uint32Array, low: boolean): Promise<void> {
     let wireBytes = 0
     try {
-      const frame = await this.#session.frame(id, hashes, lengths)
+      const frame = await this.#session.frame(id, hashes, lengths, low)
       const parts =
         frame === undefined
           ? encodeMessage({ t: 'busy', id, ms: this.#session.busyMs })

@@ -15,6 +15,7 @@
  */
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
+import type { Limiter } from '../rates.ts'
 import { choosePeerOrder, chooseSegment, Scarcity } from './choose.ts'
 import { Demand, type Items } from './demand.ts'
 import {
@@ -52,6 +53,8 @@ export interface FetchInit {
   readonly self?: string
   readonly random: Random
   readonly rateDownBytes?: number | undefined
+  /** In place of rateDownBytes, where it is shared with other fetches. */
+  readonly limiter?: Limiter | undefined
   /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
   readonly builderFromMs?: number
 }
@@ -67,7 +70,7 @@ export class FetchMachine {
   readonly #random: Random
   readonly #scarcity: Scarcity
   readonly #shares: Shares
-  readonly #bucket: Bucket
+  readonly #limiter: Limiter
   #builderFromMs: number
   #inFlightBytes = 0
   #nextRequest = 1
@@ -84,7 +87,7 @@ export class FetchMachine {
     this.demand = new Demand(init.items)
     this.#shares = new Shares(init.self ?? '')
     this.#random = init.random
-    this.#bucket = new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
+    this.#limiter = init.limiter ?? new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
     this.#scarcity = new Scarcity(init.items.segmentCount, init.items.lengths.length)
   }
@@ -301,7 +304,7 @@ export class FetchMachine {
     if (peer.requests.size >= PEER_REQUESTS_MAX) return false
     if (this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX || now < peer.busyUntil) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
-    return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#bucket.waitMs(now) === 0
+    return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#limiter.waitMs(now) === 0
   }
 
   /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
@@ -355,7 +358,7 @@ export class FetchMachine {
     const request: Request = { id: this.#nextRequest++, items, bytes, at: now, hedged: false }
     peer.sent(request)
     this.#inFlightBytes += bytes
-    this.#bucket.spend(now, bytes * this.#wireRatio)
+    this.#limiter.spend(now, bytes * this.#wireRatio)
     this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items })
   }
 
