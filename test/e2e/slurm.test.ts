@@ -33,7 +33,7 @@ async function holders({ nodes }: SlurmMesh, name: string): Promise<string[]> {
     if ((await api.images({ mesh: false })).some((row) => row.name === name && row.state === 'complete'))
       held.push(node)
   }
-  return held
+  return held.sort()
 }
 
 async function wanted(node: RunningNode): Promise<readonly unknown[]> {

@@ -1,15 +1,17 @@
 #!/bin/sh
 # Tells Slurm which images this node holds, as tokens hotblock=NAME of its features, its Extra or its Comment. For cron or
-# a timer on each node, as root; it calls scontrol only where something changed.
+# a timer on each node, as root: locality.sh [NODE]; it calls scontrol only where something changed.
 #
 # A feature that a node once had stays available, and only ceases to be active: a job that asks for a feature that no
 # node has is refused, or held if it waits already. So a waiting job goes on waiting.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
+node=${1:-${SLURMD_NODENAME:-$(hostname -s)}}
+# The settings may tell several nodes of one machine apart by it.
+SLURMD_NODENAME=$node
 . "${0%/*}/hotblock.conf"
 [ -e "$HOTBLOCK_OFF_FILE" ] && exit 0
-node=${1:-${SLURMD_NODENAME:-$(hostname -s)}}
 IMAGES_MAX=32
 AVAILABLE_MAX=128
 
