@@ -87,6 +87,16 @@ export async function withSlurmMesh<T>(
   }
 }
 
+/** Nodes that hold the whole image of that name, sorted. */
+export async function holders({ nodes }: Pick<SlurmMesh, 'nodes'>, name: string): Promise<string[]> {
+  const held: string[] = []
+  for (const [node, { api }] of nodes) {
+    if ((await api.images({ mesh: false })).some((row) => row.name === name && row.state === 'complete'))
+      held.push(node)
+  }
+  return held.sort()
+}
+
 async function makeProgram(directory: string): Promise<string> {
   const program = join(directory, 'hotblock')
   await writeFile(program, `#!/bin/sh\nexec ${process.execPath} ${join(ROOT, 'node', 'main.ts')} "$@"\n`)
