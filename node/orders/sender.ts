@@ -9,7 +9,7 @@ import type { Clock, Log } from '../../protocols/ports.ts'
 import type { OrderReport } from '../api.ts'
 
 /** Hosts that are told at the same time. */
-export const TELLING_MAX = 32
+export const TELLING_MAX = 64
 /** Hosts that are still to be told, of all orders together. */
 export const PENDING_HOSTS_MAX = 50_000
 /** Orders that are remembered for the status. */
@@ -17,7 +17,9 @@ export const REPORTS_MAX = 32
 const FAILURES_SHOWN_MAX = 16
 /** A host that took an order is not told the same again for so long. */
 const SAME_MS = 5_000
-const SAME_MAX = 50_000
+/** A host that could not be reached is not tried again for so long: dead hosts must not keep the others waiting. */
+export const UNREACHED_MS = 30_000
+const REMEMBERED_MAX = 10_000
 /** With more connections than this, those that were made for an order are closed after it. */
 const CONNECTIONS_KEPT_MAX = 256
 
@@ -51,6 +53,7 @@ export class OrderSender {
   readonly #queue: Telling[] = []
   readonly #reports: Telling[] = []
   readonly #tookAt = new Map<string, number>()
+  readonly #failedAt = new Map<string, number>()
   readonly #abort = new AbortController()
   #pending = 0
   #telling = 0
@@ -140,15 +143,18 @@ export class OrderSender {
     let outcome: 'taken' | 'refused' | 'unreachable' = 'taken'
     let reason = ''
     const same = `${host} ${request.priority} ${request.names.join(' ')}`
-    if (!this.#tookLately(same)) {
+    if (this.#isSince(this.#failedAt, host, UNREACHED_MS)) {
+      ;[outcome, reason] = ['unreachable', 'it could not be reached a moment ago']
+    } else if (!this.#isSince(this.#tookAt, same, SAME_MS)) {
       try {
         const { priority, job, names } = request
         const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(SEND_TIMEOUT_MS)])
         const result = await this.#give(placeOf(host), { priority, job, names }, signal)
         if (result !== 'taken') [outcome, reason] = ['refused', result]
-        else this.#took(same)
+        else this.#note(this.#tookAt, same)
       } catch (error) {
         ;[outcome, reason] = ['unreachable', asHotblockError(error).message.slice(0, 200)]
+        this.#note(this.#failedAt, host)
       }
     }
     report[outcome]++
@@ -179,15 +185,15 @@ export class OrderSender {
     done.resolve(report)
   }
 
-  #tookLately(same: string): boolean {
-    const at = this.#tookAt.get(same)
-    return at !== undefined && this.#init.clock.now() - at < SAME_MS
+  #isSince(times: ReadonlyMap<string, number>, key: string, ms: number): boolean {
+    const at = times.get(key)
+    return at !== undefined && this.#init.clock.now() - at < ms
   }
 
-  #took(same: string): void {
-    this.#tookAt.delete(same)
-    this.#tookAt.set(same, this.#init.clock.now())
-    if (this.#tookAt.size > SAME_MAX) this.#tookAt.delete(this.#tookAt.keys().next().value!)
+  #note(times: Map<string, number>, key: string): void {
+    times.delete(key)
+    times.set(key, this.#init.clock.now())
+    if (times.size > REMEMBERED_MAX) times.delete(times.keys().next().value!)
   }
 }
 

@@ -46,11 +46,10 @@ export async function hook(args: readonly string[], options: HookOptions = {}): 
     else child.stdin?.end(input)
   }
   const timer = kill && setTimeout(() => child.kill(kill.signal), kill.afterMs)
-  const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+  const [status, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
   const ms = performance.now() - startedAt
   clearTimeout(timer)
   child.stdin?.destroy()
-  if (child.stdout !== null && child.stdout.readableEnded === false) await once(child.stdout, 'close').catch(() => {})
   const run = { status, signal, ...output, ms }
   assert.equal([status, signal], [0, null], JSON.stringify(run))
   assert.ok(ms < HOOK_END_MS, `it took ${Math.round(ms)} ms`)

@@ -35,7 +35,10 @@ function requestOf({ path, body }: Call): Buffer {
 function exchange(path: string, request: Buffer, ms: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
   const socket = connect({ path })
-  const timer = setTimeout(() => reject(new HotblockError('TIMEOUT', `the daemon did not answer in ${ms} ms`)), ms)
+  const timer = setTimeout(
+    () => reject(new HotblockError('TIMEOUT', `the daemon did not answer in ${Math.round(ms)} ms`)),
+    ms,
+  )
   const chunks: Buffer[] = []
   let bytes = 0
   let awaited = Number.POSITIVE_INFINITY

@@ -241,8 +241,9 @@ test('nobody reads what it says, and the pipe is full or closed', () =>
     const script = `set -- "${process.execPath}" "$@"; { ${fill} exec "$@"; } 2>&1 >/dev/null | sleep 3`
     const main = join(import.meta.dirname, '..', '..', '..', 'node', 'main.ts')
     const child = spawn('bash', ['-c', script, 'bash', main, 'hook', ...NODE, '--home', home], { stdio: 'ignore' })
+    const ended = once(child, 'exit')
     await until(async () => (await noted(spool)).length === 1, 'the failure is noted')
-    await once(child, 'exit')
+    await ended
     const closed = await hook([...NODE, '--home', home], { stdio: ['ignore', 'ignore', 'ignore'] })
     assert.is(closed.status, 0)
     const shut = spawn('sh', [
