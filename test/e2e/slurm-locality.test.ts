@@ -21,13 +21,13 @@ test_('seeds begin at submission; nodes say what they hold, and jobs are placed 
       await mesh.slurm.submit('#!/bin/sh\n#HOTBLOCK image=one\n', ['--hold'])
       await until(async () => (await holders(mesh, 'one')).join() === 'n1,n3', 'the seeds have it', 30_000)
 
-      await locality(mesh, image)
+      await locality(mesh)
     })
   }),
 )
 
 /** Nodes say what they hold, and jobs are placed by it. */
-async function locality({ slurm, installed, nodes, builder }: SlurmMesh, image: string): Promise<void> {
+async function locality({ slurm, installed, nodes }: SlurmMesh): Promise<void> {
   const features = async (node: string): Promise<string[]> => {
     const text = await slurm.run('scontrol', ['-o', 'show', 'node', node])
     return ['AvailableFeatures', 'ActiveFeatures'].map((field) => new RegExp(` ${field}=(\\S*)`).exec(text)?.[1] ?? '')
@@ -51,19 +51,24 @@ async function locality({ slurm, installed, nodes, builder }: SlurmMesh, image: 
   assert.is(await placed('--prefer=hotblock=one', '-x', 'n1'), 'n3')
   assert.is(await placed('--constraint=big&hotblock=one'), 'n3')
 
-  // Images that have gone: who asks for them waits, and neither is refused nor held.
-  await publishOn(builder, image, 'other')
+  // Images that have gone: one node goes on saying that it has it, so that who asks for it is neither refused nor held.
+  const busy = await slurm.submit('#!/bin/sh\nsleep 600\n', ['-w', 'n1', '--exclusive'])
+  await until(async () => (await slurm.run('squeue', ['-h', '-j', `${busy}`, '-o', '%T'])) === 'RUNNING\n', 'it runs')
+  const waits = await slurm.submit('#!/bin/sh\n', ['-w', 'n1', '--constraint=hotblock=one'])
   for (const node of ['n1', 'n3']) await nodes.get(node)!.api.remove('one')
-  await say('n1', 'n3')
-  assert.equal(await features('n3'), ['big,fast,hotblock=one', 'big,fast'])
-  const waits = await slurm.submit('#!/bin/sh\n', ['--constraint=hotblock=one'])
+  await say('n3', 'n1')
+  assert.equal(await features('n1'), ['hotblock=one', 'hotblock=one'])
+  assert.equal(await features('n3'), ['big,fast', 'big,fast'])
+  assert.match(await slurm.run('squeue', ['-h', '-j', `${waits}`, '-o', '%T %Q']), /^PENDING [1-9]/)
+  await slurm.run('scancel', [`${busy}`])
+  assert.is(await slurm.ended(waits), 'COMPLETED')
   assert.is(await placed('--prefer=hotblock=one'), 'n1')
-  assert.match(await slurm.run('squeue', ['-h', '-j', String(waits), '-o', '%T %Q']), /^PENDING [1-9]/)
 
   // A daemon that does not answer changes nothing.
   await nodes.get('n3')!.stop()
-  await slurm.run('scontrol', ['update', 'NodeName=n3', 'ActiveFeatures=big,fast,hotblock=one'])
-  assert.is(await slurm.ended(waits), 'COMPLETED')
+  for (const field of ['AvailableFeatures', 'ActiveFeatures']) {
+    await slurm.run('scontrol', ['update', 'NodeName=n3', `${field}=big,fast,hotblock=one`])
+  }
   await say('n3')
   assert.equal(await features('n3'), ['big,fast,hotblock=one', 'big,fast,hotblock=one'])
   assert.equal(await slurm.unusable(), [])

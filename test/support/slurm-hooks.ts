@@ -43,6 +43,8 @@ export async function installHooks(
   const text = [
     `HOTBLOCK=${settings.program}`,
     `HOTBLOCK_HOME=${settings.home}`,
+    'HOTBLOCK_SOCKET=',
+    'HOTBLOCK_SPOOL=',
     `HOTBLOCK_OFF_FILE=${off}`,
     `HOTBLOCK_LOG=${log}`,
     `HOTBLOCK_TURNS=${turns}`,

@@ -143,8 +143,9 @@ export async function startSlurm(
     },
     output: (job) => readFile(join(directory, 'out', String(job)), 'utf8'),
     async unusable() {
-      const lines = (await run('sinfo', ['-h', '-N', '-o', '%n %T %E'])).split('\n')
-      return lines.filter((line) => line !== '' && !/^\S+ (idle|mixed|allocated|completing) /.test(line))
+      const lines = (await run('sinfo', ['-h', '-N', '-o', '%N %T %E'])).split('\n')
+      // A star: it does not respond.
+      return lines.filter((line) => /^\S+ (?:\S*\*|\S*(?:drain|down|fail|inval|unk|error|block)\S*) /i.test(line))
     },
     async restart() {
       await ends()

@@ -2,8 +2,9 @@
 # Tells Slurm which images this node holds, as tokens hotblock=NAME of its features, its Extra or its Comment. For cron or
 # a timer on each node, as root: locality.sh [NODE]; it calls scontrol only where something changed.
 #
-# A feature that a node once had stays available, and only ceases to be active: a job that asks for a feature that no
-# node has is refused, or held if it waits already. So a waiting job goes on waiting.
+# A job that constrains to a feature which no node has active is refused, or held if it waits already. So a feature is only
+# taken from a node while one of a lesser name has it: however many run this at the same time, the last one stays. A job
+# that is placed by it where the image is not any more has it fetched.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
@@ -13,12 +14,12 @@ SLURMD_NODENAME=$node
 . "${0%/*}/hotblock.conf"
 [ -e "$HOTBLOCK_OFF_FILE" ] && exit 0
 IMAGES_MAX=32
-AVAILABLE_MAX=128
+FEATURES_MAX=128
 
 # A daemon that does not answer says nothing of what the node holds: then all stays as it is.
 answer=$(
   timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook images --json --scheduler slurm \
-    --home "$HOTBLOCK_HOME" --off-file "$HOTBLOCK_OFF_FILE" </dev/null 2>/dev/null
+    --home "$HOTBLOCK_HOME" --socket "$HOTBLOCK_SOCKET" --off-file "$HOTBLOCK_OFF_FILE" </dev/null 2>/dev/null
 ) || exit 0
 case $answer in \[*\]) ;; *) exit 0 ;; esac
 held=$(printf '%s' "$answer" | tr -d '[]"' | tr ',' '\n' | grep -E '^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$' | sort -u |
@@ -40,15 +41,18 @@ tell() {
 
 case $HOTBLOCK_LOCALITY in
   features)
-    active=$({ now ActiveFeatures | grep -v '^hotblock='; printf '%s\n' "$held"; } | grep . | joined)
-    available=$({
-      now AvailableFeatures | grep -v '^hotblock='
-      { printf '%s\n' "$held"; now AvailableFeatures | grep '^hotblock='; } | grep . | awk '!seen[$0]++' |
-        head -n "$AVAILABLE_MAX" | sort
-    } | joined)
-    # Available ones first, as active ones must be among them.
-    [ "$available" = "$(now AvailableFeatures | joined)" ] || tell "AvailableFeatures=$available"
-    [ "$active" = "$(now ActiveFeatures | joined)" ] || tell "ActiveFeatures=$active"
+    gone=$(now ActiveFeatures | grep '^hotblock=' | grep -v -x -F -e "${held:--}")
+    if [ -n "$gone" ]; then
+      # Node and active features, of all nodes.
+      nodes=$(timeout -k 1 5 sinfo -h -N -o '%N|%b' </dev/null 2>/dev/null) || exit 0
+      before=$(printf '%s\n' "$nodes" | awk -F '|' -v node="$node" '($1 "") < (node "") { print $2 }' | tr ',' '\n')
+      gone=$(printf '%s\n' "$gone" | grep -v -x -F -e "${before:--}")
+    fi
+    tokens=$(printf '%s\n' "$gone" "$held" | grep . | head -n "$FEATURES_MAX" | sort -u)
+    active=$({ now ActiveFeatures | grep -v '^hotblock='; printf '%s\n' "$tokens"; } | grep . | joined)
+    available=$({ now AvailableFeatures | grep -v '^hotblock='; printf '%s\n' "$tokens"; } | grep . | joined)
+    [ "$available|$active" = "$(now AvailableFeatures | joined)|$(now ActiveFeatures | joined)" ] ||
+      tell "AvailableFeatures=$available" "ActiveFeatures=$active"
     ;;
   extra | comment)
     field=Extra

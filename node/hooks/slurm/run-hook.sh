@@ -18,13 +18,14 @@ exec >/dev/null 2>>"$log"
 # The environment is emptied: nothing of the job's or the scheduler's means anything to hotblock.
 flock -w 30 -E 75 "$HOTBLOCK_TURNS/turn.$(($$ % 4))" \
   timeout -k 1 2 env -i PATH="$PATH" HOME=/nonexistent "$HOTBLOCK" hook "$moment" --scheduler slurm --job "$job" \
-  --home "$HOTBLOCK_HOME" --off-file "$HOTBLOCK_OFF_FILE" --text - --text-kind "$kind" "$@"
+  --home "$HOTBLOCK_HOME" --socket "$HOTBLOCK_SOCKET" --spool "$HOTBLOCK_SPOOL" --off-file "$HOTBLOCK_OFF_FILE" \
+  --text - --text-kind "$kind" "$@"
 status=$?
 [ "$status" -eq 0 ] && exit 0
 
 echo "hotblock hook: $moment ended with status $status (75: too many at once; 124, 137: took too long)" >&2
 # Counted where hotblock counts its own, if that is a place of this user's, so that no link leads elsewhere.
-counts=$HOTBLOCK_HOME/hooks
+counts=${HOTBLOCK_SPOOL:-$HOTBLOCK_HOME/hooks}
 count=$counts/failures-$(id -u).log
 [ -O "$counts" ] && [ ! -L "$count" ] && [ -z "$(find "$count" -size +63k 2>/dev/null)" ] || exit 0
 case $status in
