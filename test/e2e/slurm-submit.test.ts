@@ -6,7 +6,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../support/hosts.ts'
 import { SLURM_TOOLS, type Slurm, startSlurm } from '../support/slurm.ts'
-import { type Installed, installHooks, makeRecorder, type Recorder } from '../support/slurm-hooks.ts'
+import { endHooks, type Installed, installHooks, makeRecorder, type Recorder } from '../support/slurm-hooks.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { testWith } from '../support/tools.ts'
 
@@ -33,6 +33,7 @@ async function withSite(then: string, use: (site: Site) => Promise<void>): Promi
       await use({ slurm, recorder, installed })
     } finally {
       await slurm.stop()
+      await endHooks(directory)
     }
   })
 }

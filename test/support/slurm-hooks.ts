@@ -129,3 +129,17 @@ export async function runHook(script: string, env: Readonly<Record<string, strin
   })
   return promise
 }
+
+/** Hooks go on in the background for a while; those that name this directory are this Slurm's. */
+export async function endHooks(directory: string): Promise<void> {
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue
+    const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '')
+    if (!command.split('\0').some((word) => word.startsWith(`${directory}/`))) continue
+    try {
+      process.kill(Number(pid), 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}

@@ -3,7 +3,7 @@ import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ROOT, type RunningNode, startNode } from './nodes.ts'
 import { type Slurm, startSlurm } from './slurm.ts'
-import { type Installed, installHooks, type Settings } from './slurm-hooks.ts'
+import { endHooks, type Installed, installHooks, type Settings } from './slurm-hooks.ts'
 
 export interface SlurmMesh {
   readonly slurm: Slurm
@@ -84,6 +84,7 @@ export async function withSlurmMesh<T>(
   } finally {
     await slurm?.stop()
     await Promise.all(running.map((node) => node.stop()))
+    await endHooks(directory)
   }
 }
 

@@ -2,13 +2,20 @@
  * The hooks that Slurm runs, with the variables of slurm.conf(5), "PROLOG AND EPILOG SCRIPTS", as 22.05 sets them.
  * slurm.schedmd.com/prolog_epilog.html: a Prolog that fails drains the node, a PrologSlurmctld that fails requeues the job.
  */
-import { chmod, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../../../support/hosts.ts'
-import { type Installed, installHooks, makeRecorder, type Recorder, runHook } from '../../../support/slurm-hooks.ts'
+import {
+  endHooks,
+  type Installed,
+  installHooks,
+  makeRecorder,
+  type Recorder,
+  runHook,
+} from '../../../support/slurm-hooks.ts'
 import { withDirectory } from '../../../support/temporary.ts'
 
 /** More than the scripts take, and much less than the programs in them may. */
@@ -49,7 +56,11 @@ async function withHooks(
     const recorder = await makeRecorder(directory, then)
     const home = `${directory}/home-\${SLURMD_NODENAME:-controller}`
     const installed = await installHooks(etc, { program: recorder.program, home }, ['--files-only'])
-    await use(installed, recorder, directory)
+    try {
+      await use(installed, recorder, directory)
+    } finally {
+      await endHooks(directory)
+    }
   })
 }
 
@@ -186,7 +197,34 @@ test('many at the same time take turns', () =>
     )
     assert.ok(runs.every(({ status }) => status === 0))
     await until(async () => (await recorder.calls()).length === 40, 'all are handed over', 20_000)
-    assert.ok((await readdir(turns)).length <= 4)
+    assert.ok((await readdir(turns)).filter((name) => name.startsWith('turn.')).length <= 4)
+  }))
+
+test('many that say the same are told once', () =>
+  withHooks('exit 0', async ({ hooks, turns }, recorder) => {
+    const say = async (comment: string): Promise<void> => {
+      const { status } = await runHook(join(hooks, 'prolog.sh'), slurmd(comment))
+      assert.is(status, 0)
+    }
+    await say('hotblock=one')
+    await until(async () => (await recorder.calls()).length === 1, 'it is handed over')
+    for (let i = 0; i < 100; i++) await say('hotblock=one')
+    await say('hotblock=two')
+    await until(async () => (await recorder.calls()).length >= 2, 'so is the other')
+    await sleep(500)
+    const texts = (await recorder.calls()).map(({ stdin }) => stdin.trim())
+    assert.equal(texts.filter((text) => text === 'hotblock=two').length, 1)
+    // One more where the machine took longer than 10 s for them.
+    assert.ok(texts.length <= 3, texts.join())
+    const marks = (await readdir(turns)).filter((name) => name.startsWith('told.'))
+    assert.is(marks.length, 2)
+    const past = new Date(Date.now() - 120_000)
+    for (const mark of marks) await utimes(join(turns, mark), past, past)
+    await say('hotblock=three')
+    await until(
+      async () => (await readdir(turns)).filter((name) => name.startsWith('told.')).length === 1,
+      'old marks go',
+    )
   }))
 
 test.run()
