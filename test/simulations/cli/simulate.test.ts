@@ -178,7 +178,7 @@ test('a trace that cannot be read is named with its line', () => {
 })
 
 test('the user can end it', async () => {
-  let interrupt: () => void = () => {}
+  let interrupt: (signal: NodeJS.Signals) => void = () => {}
   const running = hotblock(['simulate', 'cern-2010'], {
     environment: {
       onSignal(callback) {
@@ -186,7 +186,7 @@ test('the user can end it', async () => {
       },
     },
   })
-  setTimeout(() => interrupt(), 700)
+  setTimeout(() => interrupt('SIGINT'), 700)
   const { status, stderr } = await running
   assert.is(status, 12)
   assert.match(stderr, /CANCELLED: stopped on request/)
