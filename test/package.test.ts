@@ -49,7 +49,7 @@ test('it holds the compiled program and its papers, and nothing else', ({ files 
   const catalogue = /^dist\/builder\/catalog\/(?:classes|groups|appliances)\/[a-z0-9-]+\.yaml$/
   const pages = /^dist\/builder\/web\/(?:templates\/[a-z]+\.eta|static\/[a-z]+\.(?:css|js|svg))$/
   const scenarios = /^dist\/simulations\/scenarios\/[a-z0-9.-]+\.(?:json|swf)$/
-  const hooks = /^dist\/node\/hooks\/[a-z]+\/[A-Za-z0-9.-]+$/
+  const hooks = /^dist\/node\/hooks\/[a-z]+\/[A-Za-z0-9._-]+$/
   const kinds = [program, catalogue, pages, hooks, scenarios]
   const others = files.filter((path) => !kinds.some((kind) => kind.test(path)))
   assert.equal(others.sort(), ['LICENSE', 'README.md', 'package.json'])
