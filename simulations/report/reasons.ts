@@ -10,7 +10,7 @@ const REASONS_MAX = 3
 /** What costs less than this part of a node's time is no reason. */
 const PART_MIN = 0.05
 /** A link that carries this part of what it can is full. */
-const FULL = 0.9
+const FULL = 0.85
 /** Who had this part of its bytes from the builder depended on the builder's link. */
 const FROM_BUILDER = 0.5
 

@@ -23,7 +23,7 @@ export const STYLE = `
 *, ::before, ::after { box-sizing: border-box; }
 html { font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", "DejaVu Sans", sans-serif; }
 body { margin: 0; background: var(--ground); color: var(--ink); }
-header, main, footer { max-width: 72rem; margin: 0 auto; padding: 0 1.25rem; }
+header, main, footer { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 1.5rem; }
 footer { padding: 1.5rem 1.25rem 2.5rem; color: var(--dim); font-size: 0.87rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.1rem 0 0.4rem; overflow-wrap: anywhere; }
@@ -51,15 +51,18 @@ code { font: 0.87em ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu San
 .meanings dt { font-weight: 600; overflow-wrap: anywhere; }
 .meanings dd { margin: 0; max-width: 48rem; }
 .table { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; margin: 0.6rem 0; }
-table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: 0.5rem 0.75rem 0; font-size: 0.87rem; }
-th, td { padding: 0.42rem 0.7rem; text-align: right; vertical-align: top; white-space: nowrap; border-top: 1px solid var(--line); }
+th, td { padding: 0.4rem 0.55rem; text-align: right; vertical-align: top; white-space: nowrap; border-top: 1px solid var(--line); }
 thead th { font-weight: 600; color: var(--dim); border-top: 0; vertical-align: bottom; font-size: 0.87rem; }
 thead .group { text-align: center; padding-bottom: 0; }
 th:first-child, td.text, th.text { text-align: left; }
-tbody th { font-weight: 600; white-space: normal; min-width: 8.5rem; }
+th:first-child, caption { padding-left: 0.8rem; }
+td:last-child { padding-right: 0.8rem; }
+tbody th { font-weight: 600; white-space: normal; min-width: 8rem; }
 td.text { white-space: normal; min-width: 15rem; }
-td small { display: block; color: var(--dim); font-size: 0.82rem; }
+th small { color: var(--dim); font-weight: 400; font-size: 0.85rem; }
+th .more, td small { display: block; color: var(--dim); font-size: 0.82rem; }
 td ul { margin: 0; padding-left: 1rem; }
 .none td, .none th { color: var(--dim); font-weight: 400; }
 .edge { border-left: 1px solid var(--line); }
