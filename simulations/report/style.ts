@@ -32,7 +32,7 @@ h3 { font-size: 1rem; margin: 0 0 0.25rem; overflow-wrap: anywhere; }
 p { margin: 0.4rem 0; max-width: 52rem; overflow-wrap: anywhere; }
 .kind { color: var(--dim); margin: 0; font-size: 0.87rem; }
 .lead { font-size: 1.07rem; }
-.dim, figcaption, caption { color: var(--dim); }
+.dim, figcaption { color: var(--dim); }
 .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
 a { color: var(--link); }
@@ -52,18 +52,19 @@ code { font: 0.87em ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu San
 .meanings dd { margin: 0; max-width: 48rem; }
 .table { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; margin: 0.6rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding: 0.5rem 0.75rem 0; font-size: 0.87rem; }
 th, td { padding: 0.4rem 0.55rem; text-align: right; vertical-align: top; white-space: nowrap; border-top: 1px solid var(--line); }
 thead th { font-weight: 600; color: var(--dim); border-top: 0; vertical-align: bottom; font-size: 0.87rem; }
 thead .group { text-align: center; padding-bottom: 0; }
 th:first-child, td.text, th.text { text-align: left; }
-th:first-child, caption { padding-left: 0.8rem; }
+th:first-child { padding-left: 0.8rem; }
 td:last-child { padding-right: 0.8rem; }
 tbody th { font-weight: 600; white-space: normal; min-width: 8rem; }
 td.text { white-space: normal; min-width: 15rem; }
 th small { color: var(--dim); font-weight: 400; font-size: 0.85rem; }
 th .more, td small { display: block; color: var(--dim); font-size: 0.82rem; }
 td ul { margin: 0; padding-left: 1rem; }
+.slow table { table-layout: fixed; min-width: 44rem; }
+.slow th:nth-child(1) { width: 24%; } .slow th:nth-child(2) { width: 12%; } .slow th:nth-child(3), .slow th:nth-child(4) { width: 10%; }
 .none td, .none th { color: var(--dim); font-weight: 400; }
 .edge { border-left: 1px solid var(--line); }
 figure { margin: 0.6rem 0; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 0.7rem 0.8rem; min-width: 0; }
@@ -113,15 +114,18 @@ svg .axis { font-size: 12.5px; }
 }
 @media print {
   @page { size: A4; margin: 14mm 12mm; }
-  html { font-size: 11px; }
+  :root { color-scheme: light; }
+  html { font-size: 11px; background: #ffffff; }
   body { background: none; }
   header, main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   .wide { display: block; }
   .narrow { display: none; }
   .many { grid-template-columns: repeat(2, 1fr); }
-  .facts { grid-template-columns: repeat(4, 1fr); }
+  .facts { grid-template-columns: repeat(5, 1fr); }
   .table { overflow: visible; }
-  th, td { padding: 0.3rem 0.4rem; }
+  .slow table { min-width: 0; }
+  table { font-size: 0.84rem; }
+  th, td { padding: 0.3rem 0.3rem; }
   tbody th { min-width: 0; }
   figure, tr, .meanings div, .facts div { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

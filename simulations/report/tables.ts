@@ -17,15 +17,14 @@ const TARGET_NAMES: Readonly<Record<TargetResult['what'], string>> = {
   rackP50Spread: "slowest rack's p50 / fastest rack's",
 }
 /** A table that is wider than the page can be scrolled, with keys too. */
-function table(label: string, content: Markup): Markup {
-  return html`<div class="table" role="region" aria-label="${label}" tabindex="0"><table>${content}</table></div>`
+function table(label: string, content: Markup, kind = ''): Markup {
+  return html`<div class="table ${kind}" role="region" aria-label="${label}" tabindex="0"><table>${content}</table></div>`
 }
 
-export function summaryTable(
-  { boundSeconds, nodes, published, cluster }: SimulationResult,
-  shown: readonly Shown[],
-): Markup {
-  const spread = cluster.racks > 1
+export function summaryTable({ boundSeconds, nodes, published }: SimulationResult, shown: readonly Shown[]): Markup {
+  const spread = shown.some(({ result }) => result.rackP50Spread !== null)
+  const lacking = shown.some(({ result }) => result.completed < nodes)
+  const more = Number(spread) + Number(lacking)
   const rows = shown.map(({ title, result }) => {
     const { makespanSeconds, p50Seconds, p99Seconds, p999Seconds, builderCopies, bytesByOrigin, completed } = result
     const over = makespanSeconds === null || boundSeconds === 0 ? '–' : times(makespanSeconds / boundSeconds)
@@ -33,15 +32,14 @@ export function summaryTable(
     const cells = ORIGINS_SHOWN.map((origin, i) => {
       return html`<td${i === 0 && html` class="edge"`}>${percent(partOf(bytesByOrigin, origin))}<small>${bytes(bytesByOrigin[origin])}</small></td>`
     })
-    return html`<tr><th scope="row">${title}</th><td>${time(makespanSeconds)}</td><td>${over}</td><td>${time(p50Seconds)}</td><td>${time(p99Seconds)}</td><td>${time(p999Seconds)}</td>${spread && ofRacks}<td>${completed === nodes ? 'all' : `${count(completed)} of ${count(nodes)}`}</td><td>${times(builderCopies)}</td>${cells}</tr>`
+    return html`<tr><th scope="row">${title}</th><td>${time(makespanSeconds)}</td><td>${over}</td><td>${time(p50Seconds)}</td><td>${time(p99Seconds)}</td><td>${time(p999Seconds)}</td>${spread && ofRacks}${lacking && html`<td>${completed === nodes ? 'all' : `${count(completed)} of ${count(nodes)}`}</td>`}<td>${times(builderCopies)}</td>${cells}</tr>`
   })
   const empty = (cells: number): Markup[] => Array.from({ length: cells }, () => html`<td>–</td>`)
-  const bound = html`<tr class="none"><th scope="row">lower bound</th><td>${duration(boundSeconds)}</td><td>1.00</td>${empty(spread ? 10 : 9)}</tr>`
-  const known = published.map((one) => publishedRow(one, empty(spread ? 7 : 6)))
+  const bound = html`<tr class="none"><th scope="row">lower bound</th><td>${duration(boundSeconds)}</td><td>1.00</td>${empty(8 + more)}</tr>`
+  const known = published.map((one) => publishedRow(one, empty(5 + more)))
   return table(
     'Figures of each strategy',
-    html`<caption>Makespan is counted from the start; p50, p99 and p99.9 are the times of nodes from when each joined. A copy is the whole image, or its distinct blocks where a strategy knows blocks.</caption>
-<thead><tr><th scope="col" rowspan="2">strategy</th><th scope="col" rowspan="2">makespan</th><th scope="col" rowspan="2">× bound</th><th scope="col" rowspan="2">p50</th><th scope="col" rowspan="2">p99</th><th scope="col" rowspan="2">p99.9</th>${spread && html`<th scope="col" rowspan="2">racks’<br>spread</th>`}<th scope="col" rowspan="2">nodes<br>done</th><th scope="col" rowspan="2">builder<br>copies</th><th scope="colgroup" colspan="4" class="group edge">bytes by origin</th></tr>
+    html`<thead><tr><th scope="col" rowspan="2">strategy</th><th scope="col" rowspan="2">makespan</th><th scope="col" rowspan="2">× bound</th><th scope="col" rowspan="2">p50</th><th scope="col" rowspan="2">p99</th><th scope="col" rowspan="2">p99.9</th>${spread && html`<th scope="col" rowspan="2">racks’<br>spread</th>`}${lacking && html`<th scope="col" rowspan="2">nodes<br>done</th>`}<th scope="col" rowspan="2">builder<br>copies</th><th scope="colgroup" colspan="4" class="group edge">bytes by origin</th></tr>
 <tr>${ORIGINS_SHOWN.map((origin, i) => html`<th scope="col"${i === 0 && html` class="edge"`}>${ORIGIN_NAMES[origin]}</th>`)}</tr></thead>
 <tbody>${bound}${rows}${known}</tbody>`,
   )
@@ -109,6 +107,7 @@ export function slowestTable(result: SimulationResult, { title, result: strategy
   return html`<h3>${title}</h3>${lacking !== '' && html`<p>${lacking}</p>`}${table(
     `Slowest nodes: ${title}`,
     html`<thead><tr><th scope="col">node</th><th scope="col">took</th><th scope="col">× median</th><th scope="col">fetched</th><th scope="col" class="text">why</th></tr></thead><tbody>${rows}</tbody>`,
+    'slow',
   )}`
 }
 

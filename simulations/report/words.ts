@@ -91,13 +91,13 @@ function bottleneck(result: SimulationResult, strategy: StrategyResult): string 
     const full = builderUse(result, strategy) >= FULL ? ', over a link that is always full' : ''
     return `the builder sends ${copies}${full}${there}`
   }
-  const near = result.cluster.racks > 1 ? `, ${percent(bytesByOrigin.sameRack / fetched)} within a rack` : ''
-  return `the builder sends ${copies}, and ${percent(1 - fromBuilder)} of what comes over the network comes from others${near}${there}`
+  const near = result.cluster.racks > 1 ? ` (${percent(bytesByOrigin.sameRack / fetched)} within their rack)` : ''
+  return `the builder sends ${copies}, and nodes fetch ${percent(1 - fromBuilder)} from others${near}${there}`
 }
 
 function slowTail({ p50Seconds, p99Seconds }: StrategyResult): string | undefined {
   if (p50Seconds === null || p99Seconds === null || p99Seconds < SPREAD_MIN * p50Seconds) return undefined
-  return `the slowest 1 % need at least ${times(p99Seconds / p50Seconds)} times as long as the median`
+  return `the slowest 1\u00a0% need at least ${times(p99Seconds / p50Seconds)} times as long as the median`
 }
 
 function comparison(result: SimulationResult, { result: strategy }: Shown): string | undefined {
@@ -107,7 +107,8 @@ function comparison(result: SimulationResult, { result: strategy }: Shown): stri
   return ratio < 1.005 ? `as fast as ${first.title}` : `it takes ${times(ratio)} times as long as ${first.title}`
 }
 
-function finished(
+/** Strategies that brought the image to all nodes, the fastest first. */
+export function finished(
   result: SimulationResult,
 ): { readonly name: string; readonly title: string; readonly seconds: number }[] {
   return shownOf(result)
@@ -122,7 +123,7 @@ function overBound({ boundSeconds }: SimulationResult, seconds: number): string 
 }
 
 /** With a capital, unless it begins with the name of the program. */
-function sentence(text: string): string {
+export function sentence(text: string): string {
   return text.startsWith('hotblock') ? text : text.slice(0, 1).toUpperCase() + text.slice(1)
 }
 

@@ -27,7 +27,7 @@ interface Shape {
   /** Names stand above their rows: there is no room beside them. */
   readonly above: boolean
 }
-const WIDE: Shape = { width: 1040, left: 206, right: 24, row: 26, plot: 320, ticks: 14, above: false }
+const WIDE: Shape = { width: 1040, left: 220, right: 24, row: 26, plot: 320, ticks: 14, above: false }
 const NARROW: Shape = { width: 360, left: 46, right: 14, row: 40, plot: 260, ticks: 6, above: true }
 
 /** Where things are drawn, and the scales of time and of parts. */
@@ -45,7 +45,8 @@ export function completionPlot(result: SimulationResult): Markup {
 
 function draw(result: SimulationResult, shape: Shape): Markup {
   const shown = shownOf(result)
-  const { boundSeconds: bound, cluster } = result
+  const { cluster } = result
+  const bound = leastOf(result)
   const top = TOP + shown.length * shape.row + 34
   const box = { left: shape.left, right: shape.width - shape.right, top, bottom: top + shape.plot }
   const log = longest(shown, bound) > LINEAR_TIMES_MAX * bound
@@ -61,7 +62,7 @@ ${amountAxis(
   box,
 )}
 <text class="axis" x="${shape.above ? 14 : px(box.left - 6)}" y="${px(box.top - 12)}" text-anchor="${shape.above ? 'start' : 'end'}" aria-hidden="true">nodes with the image</text>
-${boundLine(bound, frame)}
+${boundLine(bound, frame, cluster.arrival === 'spread')}
 ${shown.map((one, row) => range(one, TOP + row * shape.row, frame))}
 ${shown.toReversed().map((one) => curve(one, frame))}
 ${!shape.above && labels(shown, bound, frame)}
@@ -83,11 +84,23 @@ function logScale(shown: readonly Shown[], bound: number, { left, right }: Box):
   return logTime(least * 0.7, last * 1.15, left, right)
 }
 
-function boundLine(bound: number, { x, box }: Frame): Markup {
+/**
+ * What the curves are held against: the bound of the cluster; where nodes come at different times and each is counted
+ * from its own, what a node like most needs when its link is all that limits it.
+ */
+function leastOf({ boundSeconds, cluster, image }: SimulationResult): number {
+  if (cluster.arrival === 'together') return boundSeconds
+  return (image.blockBytes * (1 - image.hotFraction) * image.wireRatio) / cluster.nodeDownBytes
+}
+
+function boundLine(bound: number, { x, box }: Frame, spread: boolean): Markup {
   const at = px(x(bound))
-  const text = `bound ${duration(bound)}`
+  const text = spread ? `link alone ${duration(bound)}` : `bound ${duration(bound)}`
+  const told = spread
+    ? `A node like most needs ${duration(bound)} if nothing but its link limits it`
+    : `No strategy can bring it to all nodes before ${duration(bound)}`
   const before = at + 6 + textWidth(text, SIZE) > box.right
-  return html`<path class="bound" d="M${at} 28V${px(box.bottom)}"><title>No strategy can bring it to all nodes before ${duration(bound)}</title></path>
+  return html`<path class="bound" d="M${at} 28V${px(box.bottom)}"><title>${told}</title></path>
 <text class="name" x="${before ? at - 6 : at + 6}" y="24" text-anchor="${before ? 'end' : 'start'}" aria-hidden="true">${text}</text>`
 }
 
