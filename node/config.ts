@@ -8,6 +8,8 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import { RACK_CHARS_MAX } from '../protocols/blocks/constants.ts'
+import { rackLabel } from '../protocols/blocks/messages.ts'
 import { HotblockError } from '../protocols/errors.ts'
 import { parseRate, parseSize } from '../protocols/quantities.ts'
 import { HOOK_BITS } from '../protocols/table/constants.ts'
@@ -43,6 +45,8 @@ export interface Config {
   readonly rateDownBytes: number | undefined
   /** A block hash whose first so many bits are zero is advertised; nodes find each other's blocks by an equal value. */
   readonly hookBits: number
+  /** Label of the rack in which the node stands; nodes with the same one prefer each other. undefined: it does not know. */
+  readonly rack: string | undefined
   readonly logLevel: LogLevel
   /** Settings of the farm as they are in the file, for whoever runs one to check. */
   readonly farm?: unknown
@@ -95,6 +99,11 @@ const peer = z
     return z.NEVER
   })
 
+const rack = z.string().refine((text) => rackLabel.safeParse(text).success, {
+  error: ({ input }) =>
+    `${shown(String(input))} is no label of a rack: at most ${RACK_CHARS_MAX} printable ASCII characters, no spaces`,
+})
+
 const settings = z.strictObject({
   home: z.string().min(1).max(4096).optional(),
   listen: z.array(address).min(1).max(LISTEN_MAX).optional(),
@@ -105,6 +114,7 @@ const settings = z.strictObject({
   rateUp: rate.optional(),
   rateDown: rate.optional(),
   hookBits: z.number().int().min(0).max(HOOK_BITS_MAX).optional(),
+  rack: rack.optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   farm: z.unknown().optional(),
 })
@@ -145,6 +155,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     rateUpBytes: merged.rateUp,
     rateDownBytes: merged.rateDown,
     hookBits: merged.hookBits ?? HOOK_BITS,
+    rack: merged.rack,
     logLevel: merged.logLevel ?? 'info',
     ...(merged.farm === undefined ? {} : { farm: merged.farm }),
   }

@@ -85,7 +85,7 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
 }
 
 async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => Promise<void>): Promise<Daemon> {
-  const { home, log, trust, hookBits, rateUpBytes, rateDownBytes, quotaBytes, floorBytes } = init
+  const { home, log, trust, hookBits, rack, rateUpBytes, rateDownBytes, quotaBytes, floorBytes } = init
   const startedAt = performance.now()
   const clock = systemClock
   const random = Math.random
@@ -124,6 +124,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     clock,
     random,
     rateUpBytes,
+    rack,
     traffic,
     addressesOf: (peer) => dialableAddresses(libp2p, peer),
   })
@@ -160,6 +161,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     traffic,
     hookBits,
     rateDownBytes,
+    rack,
     self,
   }
   const fetches = new Fetches(deps, changed)

@@ -9,6 +9,8 @@ import { Network } from './network/network.ts'
 /** Points of time at which a run is looked at, about. */
 const SAMPLES = 120
 const SAMPLE_MS_MIN = 50
+/** What passes a link is known for each quantum as a whole: a sample of few of them would be uneven. */
+const SAMPLE_QUANTA_MIN = 8
 
 /** What a strategy works with. */
 export interface Run {
@@ -88,7 +90,8 @@ export function* playing(
 ): Generator<void, RunResult> {
   const clock = new VirtualClock()
   const { hosts, racks } = cluster
-  const network = new Network({ clock, quantumMs: strategy.quantumMs?.(cluster) ?? quantumMs(cluster), ...cluster })
+  const quantum = strategy.quantumMs?.(cluster) ?? quantumMs(cluster)
+  const network = new Network({ clock, quantumMs: quantum, ...cluster })
   const open = new Set(hosts.filter(({ wants, complete }) => wants && !complete).map(({ index }) => index))
   const wanted = open.size
   const copyBytes = strategy.wholeFiles === true ? cluster.image.fileBytes : cluster.image.blockBytes
@@ -123,14 +126,14 @@ export function* playing(
     clock.after(untilMs, () => network.part(apart, 0))
   })
   for (const { atMs, rack, ...link } of cluster.rateChanges) clock.after(atMs, () => network.setRack(rack, link))
-  const sampler = new Sampler(run, racks.length)
+  const sampler = new Sampler(run, racks.length, Math.max(SAMPLE_MS_MIN, SAMPLE_QUANTA_MIN * quantum))
   const look = (): void => {
     sampler.look(open)
     process.inspect?.()
     progress(wanted - open.size, wanted, clock.now())
     if (open.size > 0) clock.after(sampler.nextMs(clock.now()), look)
   }
-  clock.after(SAMPLE_MS_MIN, look)
+  clock.after(sampler.nextMs(0), look)
   let events = 0
   for (let last = SLICE_EVENTS; last === SLICE_EVENTS; events += last) {
     let left = SLICE_EVENTS
@@ -172,13 +175,15 @@ class Sampler {
   readonly samples: Sample[] = []
   readonly idleMs: Float64Array
   readonly #run: Run
+  readonly #leastMs: number
   readonly #seen: Float64Array
   readonly #rackSeen: Float64Array
   #bytes: ByOrigin
   #at = 0
 
-  constructor(run: Run, racks: number) {
+  constructor(run: Run, racks: number, leastMs: number) {
     this.#run = run
+    this.#leastMs = leastMs
     this.idleMs = new Float64Array(run.cluster.hosts.length)
     this.#seen = new Float64Array(run.cluster.hosts.length)
     this.#rackSeen = new Float64Array(2 * racks)
@@ -187,7 +192,7 @@ class Sampler {
 
   /** Samples lie closer at the beginning, so that short runs have enough of them and long ones not too many. */
   nextMs(now: number): number {
-    return Math.max(SAMPLE_MS_MIN, now / (SAMPLES / 3))
+    return Math.max(this.#leastMs, now / (SAMPLES / 3))
   }
 
   look(open: ReadonlySet<number>): void {

@@ -156,10 +156,10 @@ function sampleResult({ grain }: Cluster, { atMs, completed, bytes, rackUp, rack
     atSeconds: seconds(atMs),
     completed,
     bytes: realBytes(bytes, grain),
-    upMean: mean(rackUp),
-    upMax: rounded(Math.max(0, ...rackUp), 4),
-    downMean: mean(rackDown),
-    downMax: rounded(Math.max(0, ...rackDown), 4),
+    upMean: mean(rackUp.map(part)),
+    upMax: rounded(Math.max(0, ...rackUp.map(part)), 4),
+    downMean: mean(rackDown.map(part)),
+    downMax: rounded(Math.max(0, ...rackDown.map(part)), 4),
   }
 }
 
@@ -176,8 +176,8 @@ function rackResult(
     name: racks[rack]!.name,
     nodes: inside.length,
     p50Seconds: inside.length === 0 ? null : medianOf(inside, run),
-    up: limited ? samples.map(({ rackUp }) => rounded(rackUp[rack]!, 3)) : [],
-    down: limited ? samples.map(({ rackDown }) => rounded(rackDown[rack]!, 3)) : [],
+    up: limited ? samples.map(({ rackUp }) => rounded(part(rackUp[rack]!), 3)) : [],
+    down: limited ? samples.map(({ rackDown }) => rounded(part(rackDown[rack]!), 3)) : [],
   }
 }
 
@@ -232,6 +232,11 @@ function realBytes(bytes: ByOrigin, grain: number): ByOrigin {
     otherRack: Math.round(bytes.otherRack * grain),
     localHot: Math.round(bytes.localHot * grain),
   }
+}
+
+/** Use of a link; the bytes of a step of time count when it begins, which can make it more than all. */
+function part(use: number): number {
+  return Math.min(1, use)
 }
 
 function mean(values: readonly number[]): number {

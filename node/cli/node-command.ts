@@ -15,6 +15,7 @@ export interface NodeFlags {
   readonly floor?: string
   readonly rateUp?: string
   readonly rateDown?: string
+  readonly rack?: string
   readonly logLevel?: string
 }
 
@@ -27,6 +28,7 @@ export function addNodeOptions(command: Command): Command {
     .option('--floor <SIZE>', 'space that the node leaves free on the disk (default: 1G)')
     .option('--rate-up <RATE>', 'send at most so much a second: 100M is bytes, 1Gbit bits (default: no limit)')
     .option('--rate-down <RATE>', 'receive at most so much a second (default: no limit)')
+    .option('--rack <NAME>', 'label of the rack that the node stands in; nodes of a rack prefer each other')
     .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent (default: info)')
 }
 

@@ -20,8 +20,19 @@ export const SESSIONS_MAX = 512
 /** When a refused peer may ask again, milliseconds. */
 export const BUSY_MS = 100
 
+/** A session is served so many frames in a row before the next one has its turn: about a segment, which others can then have
+ * from whoever got it. */
+export const TURN_FRAMES = Number(process.env.TURN ?? 4)
+/** Sessions that are served at a time, not counting those that take longer than this for a frame. */
+export const SERVED_MAX = Number(process.env.SERVED ?? 8)
+export const SLOW_MS = 500
+
 interface Session {
   readonly queue: number[]
+  /** Frames left of its turn. */
+  turn: number
+  /** When the oldest of its frames that are under way was started. */
+  startedAt: number
   /** Started requests: true while the frame is in the making. */
   readonly active: Map<number, boolean>
 }
@@ -35,6 +46,8 @@ export class ServeMachine {
   readonly #sessions = new Map<string, Session>()
   /** Sessions that have ended and of which something is still in the making or on its way. */
   readonly #ended = new Map<string, Session>()
+  /** Sessions with frames under way. */
+  readonly #served = new Set<Session>()
   readonly #bucket: Bucket
   #queued = 0
   #making = 0
@@ -63,7 +76,7 @@ export class ServeMachine {
   /** @param session a name that was not used before. @returns false when the node serves as many as it can */
   open(session: string): boolean {
     if (this.#sessions.size >= SESSIONS_MAX) return false
-    this.#sessions.set(session, { queue: [], active: new Map() })
+    this.#sessions.set(session, { queue: [], active: new Map(), turn: TURN_FRAMES, startedAt: 0 })
     return true
   }
 
@@ -111,6 +124,7 @@ export class ServeMachine {
     const making = state?.active.get(request)
     if (state === undefined || making === undefined) return
     state.active.delete(request)
+    if (state.active.size === 0) this.#served.delete(state)
     this.#active--
     if (making) this.#making--
     if (state.active.size === 0) this.#ended.delete(session)
@@ -120,15 +134,21 @@ export class ServeMachine {
   next(now: number): Start[] {
     const starts: Start[] = []
     while (this.#mayStart(now)) {
-      const found = this.#turn()
+      const found = this.#turn(now)
       if (found === undefined) break
       const [session, state] = found
       const request = state.queue.shift()!
       this.#queued--
+      if (state.active.size === 0) {
+        state.startedAt = now
+        this.#served.add(state)
+      }
       state.active.set(request, true)
       this.#making++
       this.#active++
       starts.push({ session, request })
+      if (--state.turn > 0 && state.queue.length > 0) continue
+      state.turn = TURN_FRAMES
       // To the end of the round: a Map keeps the order of insertion.
       this.#sessions.delete(session)
       this.#sessions.set(session, state)
@@ -147,9 +167,13 @@ export class ServeMachine {
     return this.#queued > 0 && room && this.#bucket.waitMs(now) === 0
   }
 
-  #turn(): [string, Session] | undefined {
+  #turn(now: number): [string, Session] | undefined {
+    let quick = 0
+    for (const { startedAt } of this.#served) if (now - startedAt <= SLOW_MS) quick++
     for (const entry of this.#sessions) {
-      if (entry[1].queue.length > 0 && entry[1].active.size < SESSION_FRAMES_ACTIVE_MAX) return entry
+      const [, { queue, active }] = entry
+      if (queue.length === 0 || active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
+      if (active.size > 0 || quick < SERVED_MAX) return entry
     }
     return undefined
   }

@@ -52,6 +52,7 @@ export class ColdFetch {
     this.#machine = new FetchMachine({
       items: blocks,
       self: deps.self,
+      rack: deps.rack,
       random: deps.random,
       rateDownBytes: deps.rateDownBytes,
       builderFromMs: init.builderFromMs,
@@ -98,9 +99,9 @@ export class ColdFetch {
     this.#act(this.#machine.settled(this.#now()))
   }
 
-  opened({ peer, role, holdings }: OpenPeer): void {
+  opened({ peer, role, rack, holdings }: OpenPeer): void {
     const now = this.#now()
-    this.#act(this.#machine.peerOpened(now, peer, role, holdings.holds === 'all'))
+    this.#act(this.#machine.peerOpened(now, peer, role, holdings.holds === 'all', rack))
     if (holdings.holds !== 'some') return
     const count = this.#init.blocks.segmentCount
     this.have(peer, bitsToList(holdings.held, count), bitsToList(holdings.getting, count))
@@ -254,7 +255,7 @@ export class ColdFetch {
     this.#asked.set(request, { peer, items })
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
-    const segments = open.role === 'builder' ? [...new Set(items.map((item) => blocks.segments[item]!))] : []
+    const segments = this.#machine.claims(peer) ? [...new Set(items.map((item) => blocks.segments[item]!))] : []
     open.session.get(request, gather(table.hashes, rows), lengths, segments)
     if (segments.length > 0) holdings.note([], segments)
   }

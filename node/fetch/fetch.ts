@@ -270,7 +270,7 @@ export class ImageFetch {
     this.#hadPeers = true
     this.#search.opened()
     this.#cold?.opened(peer)
-    this.#sessions.introduce()
+    this.#sessions.introduce(peer)
     void this.#search.probe(peer, this.#cold)
   }
 

@@ -42,6 +42,8 @@ export interface FetchDeps {
   readonly traffic: Traffic
   readonly hookBits: number
   readonly rateDownBytes: number | undefined
+  /** Label of the rack in which this node stands; undefined: it does not know. */
+  readonly rack?: string | undefined
   /** This node's own peer id: hints about it are passed over. */
   readonly self: string
 }

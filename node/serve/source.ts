@@ -1,10 +1,11 @@
 import type { CID } from 'multiformats/cid'
 import { packBits } from '../../protocols/bits.ts'
 import type { PeerHint } from '../../protocols/blocks/messages.ts'
-import type { BlockSource, ImageHoldings, ServedFrame, ServeSession } from '../../protocols/blocks/server.ts'
+import type { BlockSource, Client, ImageHoldings, ServedFrame, ServeSession } from '../../protocols/blocks/server.ts'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Clock } from '../../protocols/ports.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
+import { newsIntervalMs } from '../decisions/news.ts'
 import { BUSY_MS, ServeMachine } from '../decisions/serve.ts'
 import type { Pool } from '../pool/jobs.ts'
 import type { Place, Store } from '../store/store.ts'
@@ -38,6 +39,8 @@ export interface BlockServerInit {
   readonly clock: Clock
   readonly random: () => number
   readonly rateUpBytes?: number | undefined
+  /** Label of the rack in which the node stands. */
+  readonly rack?: string | undefined
   /** What a peer's own addresses are, to tell others. */
   readonly addressesOf: (peer: string) => Promise<string[]>
   readonly traffic: Traffic
@@ -66,6 +69,10 @@ export class BlockServer implements BlockSource {
     clearTimeout(this.#timer)
   }
 
+  get rack(): string | undefined {
+    return this.#init.rack
+  }
+
   holdings(root: CID): ImageHoldings {
     return this.holdingsOf.of(root)
   }
@@ -78,18 +85,20 @@ export class BlockServer implements BlockSource {
     return this.#init.store.blocks.hasPrefix(prefixes)
   }
 
-  joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void {
+  joined(root: CID, client: Client, tell: (peers: PeerHint[]) => void): () => void {
     let ended = false
     let end = (): void => {}
-    const join = (addresses: string[]): void => {
-      if (!ended) end = this.swarms.joined(root, { id: peer, addresses }, tell)
-    }
-    // A peer without known addresses still is one: who is connected to it can reach it.
-    this.#init.addressesOf(peer).then(join, () => join([]))
+    void this.#hint(client).then((hint) => {
+      if (!ended) end = this.swarms.joined(root, hint, tell)
+    })
     return () => {
       ended = true
       end()
     }
+  }
+
+  async turnedAway(root: CID, client: Client): Promise<PeerHint[]> {
+    return this.swarms.refused(root, await this.#hint(client))
   }
 
   claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void {
@@ -108,8 +117,12 @@ export class BlockServer implements BlockSource {
     }
     const waiting = new Map<number, Waiting>()
     this.#waiting.set(key, waiting)
+    const machine = this.#machine
     return {
       busyMs: BUSY_MS,
+      get newsMs() {
+        return newsIntervalMs(machine.sessions)
+      },
       frame: (request, hashes, lengths) => {
         if (waiting.has(request)) throw new HotblockError('BAD_MESSAGE', 'the peer used a request number twice')
         if (!this.#machine.request(key, request)) {
@@ -144,6 +157,12 @@ export class BlockServer implements BlockSource {
         this.#pump()
       },
     }
+  }
+
+  /** A peer without known addresses still is one: who is connected to it can reach it. */
+  async #hint({ id, rack }: Client): Promise<PeerHint> {
+    const addresses = await this.#init.addressesOf(id).catch(() => [])
+    return { id, addresses, rack }
   }
 
   #pump(): void {

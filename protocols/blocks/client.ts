@@ -29,6 +29,8 @@ export interface Holdings {
   /** Bit fields over the segments; empty unless `holds` is some. */
   readonly held: Uint8Array
   readonly getting: Uint8Array
+  /** Label of the rack in which it says that it stands. */
+  readonly rack?: string | undefined
 }
 
 export interface Frame {
@@ -64,6 +66,7 @@ export class BlockSession {
   readonly #pending = new Map<string, Pending>()
   readonly #gets = new Map<number, number>()
   #nextId = 1
+  #opened = false
   #closing = false
   #over: Error | undefined
   #receivedBytes = 0
@@ -79,18 +82,25 @@ export class BlockSession {
     return this.#receivedBytes
   }
 
-  /** Opens the session about an image of `segments` segments; undefined while the table is not known. */
-  async open(root: CID, segments: number | undefined): Promise<Holdings> {
+  /**
+   * Opens the session about an image of `segments` segments; undefined while the table is not known.
+   *
+   * @param rack label of this node's rack
+   * @throws BUSY if the server has no room; whom else to ask it has told as a peers event
+   */
+  async open(root: CID, segments: number | undefined, rack?: string): Promise<Holdings> {
     const { header, payload } = await this.#ask('state', OPEN_TIMEOUT_MS, () =>
-      this.#send(encodeMessage({ t: 'open', root })),
+      this.#send(encodeMessage({ t: 'open', root, ...(rack === undefined ? {} : { rack }) })),
     )
+    if (header.t === 'full') throw new HotblockError('BUSY', 'the peer has no room for a session')
     if (header.t !== 'state') throw badMessage('something else than its state')
+    this.#opened = true
     const empty = new Uint8Array(0)
-    if (header.holds !== 'some') return { holds: header.holds, held: empty, getting: empty }
+    if (header.holds !== 'some') return { holds: header.holds, held: empty, getting: empty, rack: header.rack }
     const bytes = bitFieldBytes(header.total)
     if (payload.byteLength !== 2 * bytes) throw badMessage('bit fields of a wrong size')
     if (segments !== undefined && header.total !== segments) throw badMessage('a wrong number of segments')
-    return { holds: 'some', held: payload.slice(0, bytes), getting: payload.slice(bytes) }
+    return { holds: 'some', held: payload.slice(0, bytes), getting: payload.slice(bytes), rack: header.rack }
   }
 
   /** Bytes of table parts, in the order of `want`; undefined where the server has none. Not verified. */
@@ -214,6 +224,11 @@ export class BlockSession {
         this.#events.peers(header.peers)
         return
       case 'state':
+        this.#answer('state', message)
+        return
+      case 'full':
+        if (this.#opened) throw badMessage('that it is full, in a session that it has opened')
+        this.#events.peers(header.peers)
         this.#answer('state', message)
         return
       case 'table':

@@ -13,7 +13,7 @@
  * was asked, is BAD_MESSAGE and ends the session.
  *
  * Client to server
- *   open   {root}                  first message, once
+ *   open   {root, rack?}           first message, once. rack: where the client stands
  *   table  {id, want: [CID…]}      root or segments, by CID
  *   probe  {id}                    payload: 8-byte prefixes of block hashes: which of them do you have?
  *   get    {id, seg?}              payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
@@ -22,8 +22,10 @@
  *   peers  {peers}                 other peers of this root that the client knows
  *
  * Server to client
- *   state  {holds, total}          answer to open. holds: all, some or none of the image. payload if some: bit fields over
- *                                  the image's `total` segments, first those held whole, then those being fetched
+ *   state  {holds, total, rack?}   answer to open. holds: all, some or none of the image. payload if some: bit fields over
+ *                                  the image's `total` segments, first those held whole, then those being fetched. rack:
+ *                                  where the server stands
+ *   full   {peers}                 answer to open: there is no room for the session; others that may be asked. The last word
  *   have   {held, getting}         lists of segment numbers, as they change: held by the server; got by it or by others
  *   table  {id, sizes}             payload: the parts one after the other; size −1: not here
  *   probe  {id}                    payload: bit field over the prefixes
@@ -31,6 +33,9 @@
  *                                  requested blocks that are not in it
  *   busy   {id, ms}                ask again after ms, or ask somebody else
  *   peers  {peers}                 other peers of this root that the server knows
+ *
+ * What is said of a peer is its id, addresses and, if known, the label of its rack. A label is what a site calls it; nothing
+ * but which peers are dialled follows from it.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
@@ -47,6 +52,7 @@ import {
   PEER_ID_CHARS_MAX,
   PEERS_MAX,
   PROBE_HASHES_MAX,
+  RACK_CHARS_MAX,
   TABLE_PARTS_MAX,
 } from './constants.ts'
 
@@ -66,11 +72,14 @@ const bits = z.custom<Uint8Array>((value) => value instanceof Uint8Array)
 const ascii = z.string().regex(/^[\x21-\x7e]+$/)
 const peerId = ascii.max(PEER_ID_CHARS_MAX)
 const address = ascii.max(ADDRESS_CHARS_MAX)
+/** The label of a rack. */
+export const rackLabel = ascii.max(RACK_CHARS_MAX)
+const rack = rackLabel.optional()
 const peers = z
-  .array(z.strictObject({ id: peerId, addresses: z.array(address).max(PEER_ADDRESSES_MAX) }))
+  .array(z.strictObject({ id: peerId, addresses: z.array(address).max(PEER_ADDRESSES_MAX), rack }))
   .max(PEERS_MAX)
 
-const openHeader = z.strictObject({ t: z.literal('open'), root: cid })
+const openHeader = z.strictObject({ t: z.literal('open'), root: cid, rack })
 const tableRequest = z.strictObject({ t: z.literal('table'), id, want: z.array(cid).min(1).max(TABLE_PARTS_MAX) })
 const probeHeader = z.strictObject({ t: z.literal('probe'), id })
 const getHeader = z.strictObject({ t: z.literal('get'), id, seg: claims.optional() })
@@ -90,7 +99,9 @@ const stateHeader = z.strictObject({
   t: z.literal('state'),
   holds: z.enum(['all', 'some', 'none']),
   total: z.number().int().min(0).max(SEGMENTS_MAX),
+  rack,
 })
+const fullHeader = z.strictObject({ t: z.literal('full'), peers })
 const haveHeader = z.strictObject({ t: z.literal('have'), held: segments, getting: segments })
 const tableAnswer = z.strictObject({
   t: z.literal('table'),
@@ -107,6 +118,7 @@ const busyHeader = z.strictObject({ t: z.literal('busy'), id, ms: z.number().int
 
 const serverHeader = z.discriminatedUnion('t', [
   stateHeader,
+  fullHeader,
   haveHeader,
   tableAnswer,
   probeHeader,
@@ -117,7 +129,15 @@ const serverHeader = z.discriminatedUnion('t', [
 
 export type ClientHeader = z.infer<typeof clientHeader>
 export type ServerHeader = z.infer<typeof serverHeader>
-export type PeerHint = z.infer<typeof peers>[number]
+type ToldPeers = z.infer<typeof peers>
+
+/** What one peer says of another. */
+export interface PeerHint {
+  readonly id: string
+  readonly addresses: readonly string[]
+  /** Label of the rack in which it stands. */
+  readonly rack?: string | undefined
+}
 
 export interface Message<H> {
   readonly header: H
@@ -168,13 +188,13 @@ export function badMessage(what: string, cause?: unknown): HotblockError {
 }
 
 /** As much of what is known of peers as a message may say: what is too long or too much is left out. */
-export function tellablePeers(known: readonly { id: string; addresses: readonly string[] }[]): PeerHint[] {
-  const told: PeerHint[] = []
-  for (const { id, addresses } of known) {
+export function tellablePeers(known: readonly PeerHint[]): ToldPeers {
+  const told: ToldPeers = []
+  for (const { id, addresses, rack } of known) {
     if (told.length === PEERS_MAX) break
     if (!peerId.safeParse(id).success) continue
     const good = addresses.filter((text) => address.safeParse(text).success)
-    told.push({ id, addresses: good.slice(0, PEER_ADDRESSES_MAX) })
+    told.push({ id, addresses: good.slice(0, PEER_ADDRESSES_MAX), ...(rack === undefined ? {} : { rack }) })
   }
   return told
 }

@@ -4,8 +4,8 @@ import { packBits } from '../bits.ts'
 import {
   CLIENT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
-  HAVE_INTERVAL_MS,
   HAVE_SEGMENTS_MAX,
+  OPEN_TIMEOUT_MS,
   PROBE_PREFIX_BYTES,
   SESSION_REQUESTS_MAX,
   SESSION_UNSENT_BYTES_MAX,
@@ -41,8 +41,16 @@ export interface ServedFrame {
   readonly missing: Uint8Array | undefined
 }
 
+/** Who opened a session: its peer id, and where it says that it stands. */
+export interface Client {
+  readonly id: string
+  readonly rack?: string | undefined
+}
+
 /** What the server's side needs of the node. */
 export interface BlockSource {
+  /** Label of the rack in which the node stands. */
+  readonly rack?: string | undefined
   holdings(root: CID): ImageHoldings
   tableBytes(cid: CID): Uint8Array | undefined
   /** 8 bytes of each hash. @returns 1 where the node has the block */
@@ -50,7 +58,9 @@ export interface BlockSource {
   /** @returns undefined if the node refuses */
   openSession(peer: string): ServeSession | undefined
   /** A session about the image began: other peers of it, and a way to learn of later ones. */
-  joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void
+  joined(root: CID, client: Client, tell: (peers: PeerHint[]) => void): () => void
+  /** There was no room for a session about the image. @returns others that the client may ask */
+  turnedAway(root: CID, client: Client): Promise<PeerHint[]>
   /** A client said which segments it is getting: the others are told, but not whoever subscribed with `except`. */
   claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void
   /** Peers of the image that the client knows. */
@@ -64,16 +74,15 @@ export interface ServeSession {
   /** A frame went out. */
   sent(request: number, wireBytes: number): void
   readonly busyMs: number
+  /** For how long news of the image is gathered at present. */
+  readonly newsMs: number
   close(): void
 }
 
 /** Serves one session until the peer ends it or breaks the protocol. @throws BAD_MESSAGE */
 export async function serveBlocks(stream: Stream, peer: string, source: BlockSource): Promise<void> {
   const session = source.openSession(peer)
-  if (session === undefined) {
-    stream.abort(new Error('busy'))
-    return
-  }
+  if (session === undefined) return turnAway(stream, peer, source)
   const conversation = new Conversation(stream, peer, source, session)
   try {
     for await (const body of readMessages(stream, CLIENT_MESSAGE_BYTES_MAX)) {
@@ -86,6 +95,24 @@ export async function serveBlocks(stream: Stream, peer: string, source: BlockSou
   } finally {
     conversation.end()
     session.close()
+    if (stream.status === 'open') await stream.close().catch(() => {})
+  }
+}
+
+/** Tells a client for which there is no room whom else it may ask, and ends its session. @throws BAD_MESSAGE */
+async function turnAway(stream: Stream, peer: string, source: BlockSource): Promise<void> {
+  // A client that never says what it wants is not waited for.
+  const late = setTimeout(() => stream.abort(new Error('busy')), OPEN_TIMEOUT_MS)
+  try {
+    for await (const body of readMessages(stream, CLIENT_MESSAGE_BYTES_MAX)) {
+      const { header } = decodeClientMessage(body)
+      if (header.t !== 'open') throw badMessage('messages out of order')
+      const peers = await source.turnedAway(header.root, { id: peer, rack: header.rack })
+      await writeMessage(stream, encodeMessage({ t: 'full', peers: tellablePeers(peers) }))
+      break
+    }
+  } finally {
+    clearTimeout(late)
     if (stream.status === 'open') await stream.close().catch(() => {})
   }
 }
@@ -115,7 +142,7 @@ class Conversation {
     if ((this.#root === undefined) !== (header.t === 'open')) throw badMessage('messages out of order')
     switch (header.t) {
       case 'open':
-        return this.#open(header.root)
+        return this.#open(header.root, header.rack)
       case 'table':
         return this.#table(header.id, header.want)
       case 'probe': {
@@ -142,15 +169,17 @@ class Conversation {
     for (const end of this.#ends) end()
   }
 
-  async #open(root: CID): Promise<void> {
+  async #open(root: CID, rack: string | undefined): Promise<void> {
     this.#root = root
     const holdings = this.#source.holdings(root)
     const payload = holdings.holds === 'some' ? Buffer.concat([holdings.held, holdings.getting]) : undefined
-    const sent = this.#send(encodeMessage({ t: 'state', holds: holdings.holds, total: holdings.segments }, payload))
+    const own = this.#source.rack === undefined ? {} : { rack: this.#source.rack }
+    const state = { t: 'state', holds: holdings.holds, total: holdings.segments, ...own } as const
+    const sent = this.#send(encodeMessage(state, payload))
     // At once, so that nothing of what comes to be held while the answer is on its way goes untold.
     this.#ends.push(holdings.subscribe(this.#changed))
     const tell = (peers: PeerHint[]): void => this.#later(encodeMessage({ t: 'peers', peers: tellablePeers(peers) }))
-    this.#ends.push(this.#source.joined(root, this.#peer, tell))
+    this.#ends.push(this.#source.joined(root, { id: this.#peer, rack }, tell))
     await sent
   }
 
@@ -200,7 +229,7 @@ class Conversation {
       for (const segment of news.getting) this.#getting.delete(segment)
       this.#later(encodeMessage({ t: 'have', ...news }))
       if (this.#held.size > 0 || this.#getting.size > 0) this.#have([], [])
-    }, HAVE_INTERVAL_MS)
+    }, this.#session.newsMs)
   }
 
   /** News for a peer that does not read is dropped with the peer: nothing piles up. */

@@ -109,6 +109,11 @@ export class Fetcher {
     if (this.active) this.#act(this.#machine.busy(this.#node.now, server.name, request, BUSY_MS))
   }
 
+  claimed(server: VirtualNode, request: number): void {
+    this.#asked.delete(request)
+    if (this.active) this.#act(this.#machine.claimed(this.#node.now, server.name, request))
+  }
+
   /** The connection to the server broke. */
   lost(server: VirtualNode): void {
     if (!this.#servers.delete(server.name)) return
@@ -321,7 +326,7 @@ export class Fetcher {
       if (!this.active) return
       switch (action.do) {
         case 'get':
-          this.#get(action.peer, action.request, action.items)
+          this.#get(action.peer, action.request, action.items, action.claim)
           break
         case 'cancel':
           this.#cancel(action.request)
@@ -338,13 +343,14 @@ export class Fetcher {
     }
   }
 
-  #get(peer: string, request: number, items: readonly number[]): void {
+  #get(peer: string, request: number, items: readonly number[], claim: boolean): void {
     const server = this.#servers.get(peer)?.node
     if (server === undefined) return
     this.#asked.set(request, { server, items })
     const { segments } = this.#node.world.run.cluster.image
-    if (this.#machine.claims(peer)) this.#node.server.note([], new Set(items.map((item) => segments[item]!)))
-    this.#node.tell(server, () => server.server.get(this.#node, request, items))
+    const claims = claim ? [...new Set(items.map((item) => segments[item]!))] : []
+    if (claim) this.#node.server.note([], claims)
+    this.#node.tell(server, () => server.server.get(this.#node, request, items, claims))
   }
 
   #cancel(request: number): void {

@@ -55,7 +55,7 @@ function begin(run: Run, whole: boolean): Process {
         }
       })
     },
-    inspect: () => inspect(run, nodes),
+    inspect: () => { if (process.env.DBG) console.log(run.clock.now().toFixed(0), 'builder q', nodes[0]!.server.queued, 'act', nodes[0]!.server.active, 'mk', nodes[0]!.server.making, 'sess', nodes[0]!.server.sessions, 'w1 inflight', (nodes[1]!.fetcher?.inFlightBytes??0)/1e6, nodes[1]!.server.queued, nodes[1]!.server.active, nodes[1]!.server.sessions); inspect(run, nodes) },
   }
 }
 

@@ -1,5 +1,6 @@
 /** The serving side of a virtual node. */
 import { ServeMachine } from '../../node/decisions/serve.ts'
+import { Spread } from '../../node/decisions/spread.ts'
 import { newsIntervalMs } from '../../node/decisions/news.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
 import type { Connection } from '../network/network.ts'
@@ -31,6 +32,7 @@ export class Server {
   readonly #sessions = new Map<string, Serving>()
   readonly #byNumber = new Map<number, Serving>()
   readonly #byClient = new Map<VirtualNode, Serving>()
+  readonly #spread = new Spread()
   readonly #held = new Set<number>()
   readonly #getting = new Map<number, VirtualNode | undefined>()
   #telling = false
@@ -40,7 +42,7 @@ export class Server {
   constructor(node: VirtualNode) {
     this.#node = node
     this.#machine = new ServeMachine(node.host.rateUpBytes)
-    this.#book = new SwarmBook(node.random)
+    this.#book = new SwarmBook(node.random, node.host.builder)
   }
 
   get queued(): number {
@@ -69,7 +71,7 @@ export class Server {
     const node = this.#node
     const number = this.#next++
     const key = `${number}`
-    if (!this.#machine.open(key)) {
+    if (this.#book.full || !this.#machine.open(key)) {
       const hints = this.#book.refused(node.now, client.hint)
       return { serving: undefined, hints }
     }
@@ -103,19 +105,23 @@ export class Server {
     this.#pump()
   }
 
-  get(client: VirtualNode, request: number, items: readonly number[]): void {
+  /** @param claims pieces that the client takes on itself to get from here, for others to have from it */
+  get(client: VirtualNode, request: number, items: readonly number[], claims: readonly number[]): void {
     const node = this.#node
     const { fault } = node.host
     if (fault?.kind === 'stall' && node.now >= fault.atMs) return
     const serving = this.#byClient.get(client)
     if (serving === undefined || node.gone) return
-    const { segments } = node.world.run.cluster.image
+    if (node.host.builder && !this.#spread.grant(node.now, client.name, claims)) {
+      node.tell(client, () => client.fetcher?.claimed(node, request))
+      return
+    }
     if (!this.#machine.request(serving.key, request)) {
       node.tell(client, () => client.fetcher?.busy(node, request))
       return
     }
     serving.wanted.set(request, { request, items })
-    if (node.host.builder) for (const item of items) this.#getting.set(segments[item]!, client)
+    for (const segment of claims) this.#getting.set(segment, client)
     this.#news()
     this.#pump()
   }
@@ -145,6 +151,7 @@ export class Server {
     this.#byNumber.delete(serving.number)
     this.#byClient.delete(serving.client)
     this.#book.left(serving.number)
+    this.#spread.left(serving.client.name)
     const { ledger, network } = this.#node.world.run
     for (const bytes of serving.onWay.values()) ledger.lost(bytes)
     serving.onWay.clear()

@@ -1,7 +1,7 @@
 /**
  * Several caches, as Squid or a registry's mirrors: some nodes get the file from the builder and hand it on while it
- * comes (collapsed forwarding); all others get it from a cache, in their own rack where there is one. A client whose
- * cache is gone takes the one that serves the fewest.
+ * comes (collapsed forwarding); all others get it from a cache, in their own rack where there is one. A client that a
+ * cache lets down takes another, the one that serves the fewest, and at last the builder.
  */
 import type { Cluster } from '../cluster.ts'
 import type { Process, Run, Strategy } from '../run.ts'
@@ -45,33 +45,37 @@ function placesOf({ hosts, racks }: Cluster, given: number | undefined): number[
 function begin(run: Run, places: readonly number[]): Process {
   const { hosts } = run.cluster
   const isCache = new Set(places)
-  const fetch = (host: number, except?: number): void => {
+  /** Caches that let a client down. */
+  const failed = new Map<number, Set<number>>()
+  const download = (host: number): void => {
     if (!streams.files.isWaiting(host)) return
-    const source = isCache.has(host) ? 0 : bestCache(host, except)
+    const source = isCache.has(host) ? 0 : cacheOf(host)
     if (streams.files.here[source] === 1) streams.begin(source, host)
-    else run.clock.after(RETRY_MS, () => fetch(host))
+    else run.clock.after(RETRY_MS, () => download(host))
   }
-  /** The builder where no cache is there. */
-  const bestCache = (host: number, except: number | undefined): number => {
-    const there = places.filter((cache) => streams.files.here[cache] === 1)
-    const others = there.filter((cache) => cache !== except)
-    const near = others.filter((cache) => hosts[cache]!.rack === hosts[host]!.rack)
-    const candidates = near.length > 0 ? near : others.length > 0 ? others : there
+  /** The builder where no cache is left. */
+  const cacheOf = (host: number): number => {
+    const bad = failed.get(host)
+    const there = places.filter((cache) => streams.files.here[cache] === 1 && bad?.has(cache) !== true)
+    const near = there.filter((cache) => hosts[cache]!.rack === hosts[host]!.rack)
     let best: number | undefined
-    for (const cache of candidates) {
+    for (const cache of near.length > 0 ? near : there) {
       if (best === undefined || streams.serves(cache) < streams.serves(best)) best = cache
     }
     return best ?? 0
   }
   const streams: Streams = new Streams(run, {
     complete() {},
-    lost: (host, from) => run.clock.after(RETRY_MS, () => fetch(host, from)),
+    lost(host, from) {
+      failed.set(host, (failed.get(host) ?? new Set()).add(from))
+      run.clock.after(RETRY_MS, () => download(host))
+    },
   })
   return {
     joined(host) {
       streams.joined(host)
       // Who comes at the same moment finds the caches there, whatever the order.
-      run.clock.after(0, () => fetch(host))
+      run.clock.after(0, () => download(host))
     },
     left: (host, silently) => streams.left(host, silently),
     inspect: () => streams.inspect(),

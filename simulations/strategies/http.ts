@@ -13,17 +13,17 @@ export const http: Strategy = {
   wholeFiles: true,
   quantumMs: (cluster) => fileQuantumMs(cluster, Math.max(1, cluster.hosts.length - 1)),
   begin(run: Run): Process {
-    const fetch = (host: number): void => {
+    const download = (host: number): void => {
       if (streams.files.isWaiting(host) && streams.files.here[0] === 1) streams.begin(0, host)
     }
     const streams: Streams = new Streams(run, {
       complete() {},
-      lost: (host) => run.clock.after(RETRY_MS, () => fetch(host)),
+      lost: (host) => run.clock.after(RETRY_MS, () => download(host)),
     })
     return {
       joined(host) {
         streams.joined(host)
-        fetch(host)
+        download(host)
       },
       left: (host, silently) => streams.left(host, silently),
       inspect: () => streams.inspect(),

@@ -14,10 +14,9 @@ export class Pipe {
   frames = 0
   /** Bytes that the ledger knows of. */
   countedBytes = 0
-  /** For the watch: what had passed when it last looked and something had, and when that was. */
+  /** What had passed when the watch last found that something had, and when that was. */
   seenBytes = 0
   seenAtMs = 0
-  watched = false
 
   constructor(from: number, to: number, connection: Connection) {
     this.from = from
@@ -51,12 +50,12 @@ export class Pipes {
     const pipe = new Pipe(from, to, this.#run.network.connect(from, to))
     this.#of[from]!.add(pipe)
     this.#of[to]!.add(pipe)
+    if (this.#watches) this.#watch(pipe)
     return pipe
   }
 
   /** Sends a frame after those that are on their way. */
   send(pipe: Pipe, bytes: number, arrived: () => void): void {
-    this.#watch(pipe)
     if (pipe.closed || this.isSilent(pipe.from)) return
     pipe.frames++
     this.#run.network.send(pipe.connection, bytes, () => {
@@ -119,9 +118,7 @@ export class Pipes {
 
   /** Looks at a pipe until it has been silent too long, is closed, or has nothing to send by right. */
   #watch(pipe: Pipe): void {
-    if (!this.#watches || pipe.watched) return
     const { clock } = this.#run
-    pipe.watched = true
     pipe.seenBytes = pipe.connection.sentBytes
     pipe.seenAtMs = clock.now()
     const look = (): void => {

@@ -13,6 +13,7 @@ import {
   loadConfig,
   RATE_BYTES_MIN,
 } from '../../node/config.ts'
+import { RACK_CHARS_MAX } from '../../protocols/blocks/constants.ts'
 import { HOOK_BITS } from '../../protocols/table/constants.ts'
 import { rejectsCode } from '../support/failures.ts'
 import { withDirectory } from '../support/temporary.ts'
@@ -29,6 +30,7 @@ const DEFAULTS: Config = {
   rateUpBytes: undefined,
   rateDownBytes: undefined,
   hookBits: HOOK_BITS,
+  rack: undefined,
   logLevel: 'info',
 }
 
@@ -147,6 +149,14 @@ test('lists are bounded', async () => {
   await refused({ listen: addresses(LISTEN_MAX + 1) }, /^--listen: /)
   await refused({ bootstrap: addresses(BOOTSTRAP_MAX + 1) }, /^--bootstrap: /)
   await refusedText('listen: []', /listen: /)
+})
+
+test('the label of a rack is text that fits into a message', async () => {
+  for (const rack of ['r1', 'R/2.b', 'x'.repeat(RACK_CHARS_MAX)]) assert.is((await load({ rack })).rack, rack)
+  for (const rack of ['', 'a b', 'a\n', 'ä', 'x'.repeat(RACK_CHARS_MAX + 1)]) {
+    await refused({ rack }, /^--rack: .* is no label of a rack/)
+  }
+  await refusedText('rack: 7', /rack: /)
 })
 
 test('what is unknown or of a wrong kind is refused by name', async () => {

@@ -9,6 +9,7 @@ import { BlockSession, type Frame, type SessionEvents } from '../../protocols/bl
 import type { PeerHint } from '../../protocols/blocks/messages.ts'
 import {
   type BlockSource,
+  type Client,
   type ImageHoldings,
   type ServedFrame,
   type ServeSession,
@@ -27,11 +28,16 @@ export class MemorySource implements BlockSource {
   readonly holdingsOf = new Holdings((root) => this.complete.has(root.toString()))
   readonly heard: { root: string; peers: PeerHint[] }[] = []
   readonly tells = new Set<(peers: PeerHint[]) => void>()
+  /** Who opened a session, or was refused one. */
+  readonly clients: Client[] = []
   readonly cancelled: number[] = []
   readonly sentFrames: { request: number; wireBytes: number }[] = []
   sessions = 0
   /** Refuses sessions, or requests, while set. */
   full = false
+  /** Whom a client that is refused is told of. */
+  others: PeerHint[] = []
+  rack: string | undefined
   busy = false
   /** Frames wait for this. */
   gate: Promise<void> = Promise.resolve()
@@ -63,6 +69,7 @@ export class MemorySource implements BlockSource {
     this.sessions++
     return {
       busyMs: 70,
+      newsMs: 50,
       frame: async (_request, hashes, lengths) => {
         await this.gate
         return this.busy ? undefined : this.#frame(hashes, lengths)
@@ -79,9 +86,15 @@ export class MemorySource implements BlockSource {
     }
   }
 
-  joined(_root: CID, _peer: string, tell: (peers: PeerHint[]) => void): () => void {
+  joined(_root: CID, client: Client, tell: (peers: PeerHint[]) => void): () => void {
+    this.clients.push(client)
     this.tells.add(tell)
     return () => this.tells.delete(tell)
+  }
+
+  async turnedAway(_root: CID, client: Client): Promise<PeerHint[]> {
+    this.clients.push(client)
+    return this.others
   }
 
   claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void {

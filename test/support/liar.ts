@@ -125,6 +125,7 @@ export class LyingSource implements BlockSource {
   openSession(): ServeSession {
     return {
       busyMs: 100,
+      newsMs: 50,
       frame: (_request, _hashes, lengths) => {
         for (const length of lengths) this.askedBytes += length
         return this.#frame(lengths)
@@ -137,6 +138,10 @@ export class LyingSource implements BlockSource {
 
   joined(): () => void {
     return () => {}
+  }
+
+  async turnedAway() {
+    return []
   }
 
   claimed(): void {}

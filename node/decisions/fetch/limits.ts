@@ -9,10 +9,10 @@ export const REQUEST_BLOCKS_MAX = 1024
 export const WINDOW_BYTES_MIN = REQUEST_BYTES_MAX
 export const WINDOW_BYTES_START = 2 * 1024 * 1024
 export const WINDOW_BYTES_MAX = 8 * 1024 * 1024
-export const WINDOW_SECONDS = 0.5
+export const WINDOW_SECONDS = Number(process.env.WS ?? 0.5)
 export const PEER_REQUESTS_MAX = 16
 /** What may be under way from all peers together: bounds the memory of a fetch. */
-export const IN_FLIGHT_BYTES_MAX = 24 * 1024 * 1024
+export const IN_FLIGHT_BYTES_MAX = Number(process.env.INF ?? 24) * 1024 * 1024
 /** Open segments looked at for each choice: the rarest of a random sample is nearly the rarest of all. */
 export const SAMPLE_SEGMENTS = 48
 export const SCAN_SEGMENTS_MAX = 4096

@@ -30,6 +30,7 @@ import {
   SLOW_SHARE,
   TICK_LATE_MS,
   TICK_MS,
+  WINDOW_BYTES_START,
 } from './limits.ts'
 import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
@@ -38,7 +39,14 @@ import { Shares } from './shares.ts'
 export type DropReason = 'silent' | 'wrong-block'
 
 export type FetchAction =
-  | { readonly do: 'get'; readonly peer: string; readonly request: number; readonly items: readonly number[] }
+  | {
+      readonly do: 'get'
+      readonly peer: string
+      readonly request: number
+      readonly items: readonly number[]
+      /** Nobody else is known to have it: the builder may say that another worker is getting it, and others are to hear of it. */
+      readonly claim: boolean
+    }
   | { readonly do: 'cancel'; readonly peer: string; readonly request: number }
   | { readonly do: 'drop'; readonly peer: string; readonly reason: DropReason }
   /** Nobody known has what is wanted: look for more peers. */
@@ -63,6 +71,7 @@ export const ITEM_GOOD = 1
 export const ITEM_WRONG = 2
 export const ITEM_MISSING = 3
 
+const ASKED_MAX = Number(process.env.ASKED ?? 8)
 export class FetchMachine {
   readonly demand: Demand
   readonly #peers = new Map<string, PeerState>()
@@ -117,11 +126,6 @@ export class FetchMachine {
   settled(now: number): FetchAction[] {
     this.#builderFromMs = 0
     return this.#decide(now)
-  }
-
-  /** Whether what is asked of the peer is to be told to others, so that they do not ask for the same. */
-  claims(id: string): boolean {
-    return this.#peers.get(id)?.role === 'builder'
   }
 
   peerOpened(now: number, id: string, role: Role, holdsAll: boolean, rack?: string): FetchAction[] {
@@ -219,6 +223,18 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
+  /** The builder gave what was asked for to another worker a moment ago: it will come from there. */
+  claimed(now: number, id: string, requestId: number): FetchAction[] {
+    const peer = this.#peers.get(id)
+    const request = peer?.settle(requestId)
+    if (peer === undefined || request === undefined) return []
+    peer.heardAt = now
+    const { segments } = this.demand.items
+    for (const item of request.items) this.#scarcity.claimedAt[segments[item]!] = now
+    this.#release(request)
+    return this.#decide(now)
+  }
+
   /** Time has passed; to be called every TICK_MS. */
   tick(now: number): FetchAction[] {
     const lateMs = now - (this.#tickedAt ?? now) - TICK_MS
@@ -297,19 +313,27 @@ export class FetchMachine {
     for (const peer of this.#peers.values()) {
       if (peer.nothingAt !== peer.changes + this.demand.wants && this.#mayAsk(peer, now)) free.push(peer)
     }
-    for (const peer of choosePeerOrder(free, this.#random)) {
-      while (this.demand.wanted > 0 && this.#mayAsk(peer, now)) {
-        const items = this.#choose(peer, now)
-        if (items.length === 0) break
-        this.#ask(peer, items, now)
-      }
+    // What only the builder has comes first: the swarm is no faster than the builder gives out new blocks.
+    for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => this.#rare(peer, now))
+    for (const peer of choosePeerOrder(free, this.#random)) this.#askFor(peer, now, false, () => this.#choose(peer, now))
+  }
+
+  #askFor(peer: PeerState, now: number, claim: boolean, choose: () => number[]): void {
+    while (this.demand.wanted > 0 && this.#mayAsk(peer, now)) {
+      const items = choose()
+      if (items.length === 0) break
+      this.#ask(peer, items, now, claim)
     }
   }
 
   #mayAsk(peer: PeerState, now: number): boolean {
     if (peer.spareBytes < REQUEST_BYTES_MAX && peer.requests.size > 0) return false
     if (peer.requests.size >= PEER_REQUESTS_MAX) return false
-    if (this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX || now < peer.busyUntil) return false
+    if (now < peer.busyUntil) return false
+    // Room for the builder is kept free: others must not keep a node from bringing in what nobody else has.
+    const roomBytes = peer.role === 'builder' ? IN_FLIGHT_BYTES_MAX : IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
+    if (this.#inFlightBytes >= roomBytes) return false
+    if (peer.role !== 'builder' && peer.requests.size === 0 && this.#asking() >= ASKED_MAX) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
     return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#bucket.waitMs(now) === 0
   }
@@ -317,10 +341,12 @@ export class FetchMachine {
   /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
   #choose(peer: PeerState, now: number): number[] {
     if (peer.role !== 'builder') return this.#take(peer, false, now)
-    const own = this.#take(peer, true, now, (segment) => this.#shares.isOwn(segment))
-    if (own.length > 0) return own
-    const rare = this.#take(peer, true, now)
-    return rare.length > 0 || this.#spares(peer, now) ? rare : this.#take(peer, false, now)
+    return this.#spares(peer, now) ? [] : this.#take(peer, false, now)
+  }
+
+  #rare(builder: PeerState, now: number): number[] {
+    const own = this.#take(builder, true, now, (segment) => this.#shares.isOwn(segment))
+    return own.length > 0 ? own : this.#take(builder, true, now)
   }
 
   #take(peer: PeerState, spare: boolean, now: number, isOwn?: (segment: number) => boolean): number[] {
@@ -337,6 +363,12 @@ export class FetchMachine {
     const enters = (next: number) =>
       peer.mayHaveSegment(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
     return this.demand.take(segment, takes, enters)
+  }
+
+  #asking(): number {
+    let count = 0
+    for (const peer of this.#peers.values()) if (peer.requests.size > 0 && peer.role !== 'builder') count++
+    return count
   }
 
   #builderRate(): number {
@@ -356,7 +388,7 @@ export class FetchMachine {
     return false
   }
 
-  #ask(peer: PeerState, items: readonly number[], now: number): void {
+  #ask(peer: PeerState, items: readonly number[], now: number, claim = false): void {
     let bytes = 0
     for (const item of items) {
       this.demand.ask(item)
@@ -366,7 +398,7 @@ export class FetchMachine {
     peer.sent(request)
     this.#inFlightBytes += bytes
     this.#bucket.spend(now, bytes * this.#wireRatio)
-    this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items })
+    this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim })
   }
 
   /** Nothing is left to ask for the first time: what has been under way for long is asked from a second peer. */
