@@ -121,6 +121,8 @@ svg .axis { font-size: 12.5px; }
   .wide { display: block; }
   .narrow { display: none; }
   .many { grid-template-columns: repeat(2, 1fr); }
+  .meanings div { grid-template-columns: 11rem 1fr; }
+  .meanings dd { max-width: none; }
   .facts { grid-template-columns: repeat(5, 1fr); }
   .table { overflow: visible; }
   .slow table { min-width: 0; }
