@@ -127,6 +127,7 @@ svg .axis { font-size: 12.5px; }
   .table { overflow: visible; }
   .slow table { min-width: 0; }
   table { font-size: 0.84rem; }
+  .summary th, .summary td { padding: 0.3rem 0.2rem; font-size: 0.8rem; }
   th, td { padding: 0.3rem 0.3rem; }
   tbody th { min-width: 0; }
   figure, tr, .meanings div, .facts div { break-inside: avoid; }

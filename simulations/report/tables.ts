@@ -42,6 +42,7 @@ export function summaryTable({ boundSeconds, nodes, published }: SimulationResul
     html`<thead><tr><th scope="col" rowspan="2">strategy</th><th scope="col" rowspan="2">makespan</th><th scope="col" rowspan="2">× bound</th><th scope="col" rowspan="2">p50</th><th scope="col" rowspan="2">p99</th><th scope="col" rowspan="2">p99.9</th>${spread && html`<th scope="col" rowspan="2">racks’<br>spread</th>`}${lacking && html`<th scope="col" rowspan="2">nodes<br>done</th>`}<th scope="col" rowspan="2">builder<br>copies</th><th scope="colgroup" colspan="4" class="group edge">bytes by origin</th></tr>
 <tr>${ORIGINS_SHOWN.map((origin, i) => html`<th scope="col"${i === 0 && html` class="edge"`}>${ORIGIN_NAMES[origin]}</th>`)}</tr></thead>
 <tbody>${bound}${rows}${known}</tbody>`,
+    'summary',
   )
 }
 
