@@ -35,10 +35,7 @@ export class Ledger {
   lostBytes = 0
   completed = 0
 
-  constructor(
-    cluster: Cluster,
-    events: { complete(host: number): void; sent(host: number, sentBytes: number): void },
-  ) {
+  constructor(cluster: Cluster, events: { complete(host: number): void; sent(host: number, sentBytes: number): void }) {
     this.#cluster = cluster
     this.#onComplete = events.complete
     this.#onSent = events.sent

@@ -20,11 +20,11 @@ export const SESSIONS_MAX = 512
 /** When a refused peer may ask again, milliseconds. */
 export const BUSY_MS = 100
 
-/** A session is served so many frames in a row before the next one has its turn: about a segment, which others can then have
- * from whoever got it. */
-export const TURN_FRAMES = Number(process.env.TURN ?? 4)
+/** A session is served so many frames in a row before the next one has its turn: the pieces that it asked for are soon
+ * whole there, and others can have them from it. */
+export const TURN_FRAMES = 2
 /** Sessions that are served at a time, not counting those that take longer than this for a frame. */
-export const SERVED_MAX = Number(process.env.SERVED ?? 8)
+export const SERVED_MAX = 12
 export const SLOW_MS = 500
 
 interface Session {

@@ -61,6 +61,7 @@ export class ImageFetch {
       },
       frame: (peer, frame) => void this.#cold?.frame(peer, frame),
       busy: (peer, request, ms) => this.#cold?.busy(peer, request, ms),
+      claimed: (peer, request) => this.#cold?.claimed(peer, request),
       have: (peer, held, getting) => {
         if (this.#cold === undefined) this.#early.push({ peer, held, getting })
         else this.#cold.have(peer, held, getting)
@@ -93,9 +94,10 @@ export class ImageFetch {
     try {
       void this.#search.begin()
       const { table, receivedBytes } = await this.#getTable(signal)
-      this.#sessions.segments = table.segments.length
+      const blocks = distinctBlocks(table)
+      this.#sessions.pieces = blocks.pieceCount
       this.#moved()
-      return await this.#fill(table, receivedBytes, signal)
+      return await this.#fill(table, blocks, receivedBytes, signal)
     } catch (error) {
       throw signal.aborted ? cancelled(this.target.name) : error
     } finally {
@@ -137,7 +139,7 @@ export class ImageFetch {
     }
   }
 
-  async #fill(table: Table, tableBytes: number, signal: AbortSignal): Promise<FetchResult> {
+  async #fill(table: Table, blocks: DistinctBlocks, tableBytes: number, signal: AbortSignal): Promise<FetchResult> {
     const { store, server } = this.#deps
     const began = store.image(this.target.root)
     const image = await store.begin(table, table.imageBytes - table.zeroBytes)
@@ -161,8 +163,7 @@ export class ImageFetch {
     this.#hotBytes = hot.reduce((sum, { row }) => sum + table.lengths[row]!, 0)
     this.#coldBytes = cold.reduce((sum, row) => sum + table.lengths[row]!, 0)
 
-    const blocks = distinctBlocks(table)
-    const holdings = server.holdingsOf.begin(this.target.root, table.segments.length)
+    const holdings = server.holdingsOf.begin(this.target.root, blocks.pieceCount)
     this.#startCold(table, blocks, image, holdings)
     this.#phase = 'cold'
     const { first, repeats } = splitRepeats(blocks, cold, resumed)

@@ -101,8 +101,14 @@ export class BlockServer implements BlockSource {
     return this.swarms.refused(root, await this.#hint(client))
   }
 
-  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void {
-    this.holdingsOf.claimed(root, segments, except)
+  admits(root: CID): boolean {
+    return !this.swarms.isFull(root)
+  }
+
+  claimed(root: CID, peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean {
+    if (!this.swarms.grants(root, peer, pieces)) return false
+    this.holdingsOf.claimed(root, pieces, except)
+    return true
   }
 
   heardOf(root: CID, peers: PeerHint[]): void {

@@ -4,7 +4,7 @@ import { packBits } from '../bits.ts'
 import {
   CLIENT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
-  HAVE_SEGMENTS_MAX,
+  HAVE_PIECES_MAX,
   OPEN_TIMEOUT_MS,
   PROBE_PREFIX_BYTES,
   SESSION_REQUESTS_MAX,
@@ -26,11 +26,11 @@ import {
 /** What a node holds of an image, and how it comes to hold more. */
 export interface ImageHoldings {
   readonly holds: 'all' | 'some' | 'none'
-  readonly segments: number
-  /** Bit fields over the segments, if `holds` is some. */
+  readonly pieces: number
+  /** Bit fields over the pieces, if `holds` is some. */
   readonly held: Uint8Array
   readonly getting: Uint8Array
-  /** Calls back with segments that came to be held or fetched; gives the way to end it. */
+  /** Calls back with pieces that came to be held or fetched; gives the way to end it. */
   subscribe(changed: (held: number[], getting: number[]) => void): () => void
 }
 
@@ -61,8 +61,13 @@ export interface BlockSource {
   joined(root: CID, client: Client, tell: (peers: PeerHint[]) => void): () => void
   /** There was no room for a session about the image. @returns others that the client may ask */
   turnedAway(root: CID, client: Client): Promise<PeerHint[]>
-  /** A client said which segments it is getting: the others are told, but not whoever subscribed with `except`. */
-  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void
+  /**
+   * A client asks for pieces that it knows nobody else to have. The others are told, but not whoever subscribed with `except`.
+   * @returns false if another client got them a moment ago, and this one is to have them from there
+   */
+  claimed(root: CID, peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean
+  /** There is room for one more session about the image. */
+  admits(root: CID): boolean
   /** Peers of the image that the client knows. */
   heardOf(root: CID, peers: PeerHint[]): void
 }
@@ -152,7 +157,10 @@ class Conversation {
       case 'get': {
         if (++this.#requests > SESSION_REQUESTS_MAX) throw badMessage('more requests than may wait')
         const { hashes, lengths } = decodeGet(payload, FRAME_BYTES_MAX)
-        if (header.seg !== undefined) this.#source.claimed(this.#root!, header.seg, this.#changed)
+        if (header.seg !== undefined && !this.#source.claimed(this.#root!, this.#peer, header.seg, this.#changed)) {
+          this.#requests--
+          return this.#send(encodeMessage({ t: 'busy', id: header.id, ms: 0, claimed: true }))
+        }
         this.#frame(header.id, hashes, lengths).catch((error) => this.#stream.abort(error))
         return
       }
@@ -170,11 +178,17 @@ class Conversation {
   }
 
   async #open(root: CID, rack: string | undefined): Promise<void> {
+    if (!this.#source.admits(root)) {
+      const peers = await this.#source.turnedAway(root, { id: this.#peer, rack })
+      await this.#send(encodeMessage({ t: 'full', peers: tellablePeers(peers) }))
+      await this.#stream.close()
+      return
+    }
     this.#root = root
     const holdings = this.#source.holdings(root)
     const payload = holdings.holds === 'some' ? Buffer.concat([holdings.held, holdings.getting]) : undefined
     const own = this.#source.rack === undefined ? {} : { rack: this.#source.rack }
-    const state = { t: 'state', holds: holdings.holds, total: holdings.segments, ...own } as const
+    const state = { t: 'state', holds: holdings.holds, total: holdings.pieces, ...own } as const
     const sent = this.#send(encodeMessage(state, payload))
     // At once, so that nothing of what comes to be held while the answer is on its way goes untold.
     this.#ends.push(holdings.subscribe(this.#changed))
@@ -217,16 +231,16 @@ class Conversation {
     }
   }
 
-  /** Changes are gathered for a moment, so that a burst of segments is one message. */
+  /** Changes are gathered for a moment, so that a burst of pieces is one message. */
   #have(held: number[], getting: number[]): void {
-    for (const segment of held) this.#held.add(segment)
-    for (const segment of getting) this.#getting.add(segment)
+    for (const piece of held) this.#held.add(piece)
+    for (const piece of getting) this.#getting.add(piece)
     this.#haveTimer ??= setTimeout(() => {
       this.#haveTimer = undefined
-      const first = (set: Set<number>): number[] => [...set.values().take(HAVE_SEGMENTS_MAX)]
+      const first = (set: Set<number>): number[] => [...set.values().take(HAVE_PIECES_MAX)]
       const news = { held: first(this.#held), getting: first(this.#getting) }
-      for (const segment of news.held) this.#held.delete(segment)
-      for (const segment of news.getting) this.#getting.delete(segment)
+      for (const piece of news.held) this.#held.delete(piece)
+      for (const piece of news.getting) this.#getting.delete(piece)
       this.#later(encodeMessage({ t: 'have', ...news }))
       if (this.#held.size > 0 || this.#getting.size > 0) this.#have([], [])
     }, this.#session.newsMs)

@@ -91,9 +91,7 @@ export class Fetcher {
 
   heardOf(hints: readonly PeerHint[]): void {
     if (!this.active) return
-    this.#book.add(
-      hints.map(({ id, addresses, rack }) => ({ peer: id, addresses, rack, role: this.#nodeOf(id).role })),
-    )
+    this.#book.add(hints.map(({ id, addresses, rack }) => ({ peer: id, addresses, rack, role: this.#nodeOf(id).role })))
     this.#fill()
   }
 
@@ -177,9 +175,16 @@ export class Fetcher {
     const roundTripMs = 2 * network.latencyMs(node.index, server.index)
     clock.after(HANDSHAKE_ROUND_TRIPS * roundTripMs, () => {
       if (!network.reaches(node.index, server.index) && server.gone) return failed()
-      node.tell(server, () => this.#opened(server, () => answered || !this.active, failed, () => {
-        answered = true
-      }))
+      node.tell(server, () =>
+        this.#opened(
+          server,
+          () => answered || !this.active,
+          failed,
+          () => {
+            answered = true
+          },
+        ),
+      )
     })
   }
 
@@ -189,7 +194,7 @@ export class Fetcher {
     const node = this.#node
     const { serving, hints } = server.server.open(node)
     const holds = server.holding.all ? 'all' : server.fetcher === undefined ? 'none' : 'some'
-    const segments = holds === 'some' ? server.holding.segments : []
+    const pieces = holds === 'some' ? server.holding.pieces : []
     server.tell(node, () => {
       if (late() || serving === undefined || serving.connection.closed) {
         if (serving !== undefined) node.tell(server, () => server.server.left(node))
@@ -202,19 +207,19 @@ export class Fetcher {
       const open = [...this.#servers.values()].filter((other) => other.node !== server)
       const told = sample(open, HINTS_MAX, node.random).map((other) => other.node.hint)
       if (told.length > 0) node.tell(server, () => server.server.heardOf(told))
-      if (this.#hasTable) this.#meet(server, holds === 'all', segments)
+      if (this.#hasTable) this.#meet(server, holds === 'all', pieces)
       else {
-        this.#early.push(() => this.#meet(server, holds === 'all', segments))
+        this.#early.push(() => this.#meet(server, holds === 'all', pieces))
         this.#askTable()
       }
     })
   }
 
-  #meet(server: VirtualNode, holdsAll: boolean, segments: readonly number[]): void {
+  #meet(server: VirtualNode, holdsAll: boolean, pieces: readonly number[]): void {
     if (!this.#servers.has(server.name)) return
     const { now } = this.#node
     this.#act(this.#machine.peerOpened(now, server.name, server.role, holdsAll, server.rack))
-    if (segments.length > 0) this.#act(this.#machine.peerHolds(now, server.name, segments, []))
+    if (pieces.length > 0) this.#act(this.#machine.peerHolds(now, server.name, pieces, []))
   }
 
   #drop(peer: string, banned: boolean): void {
@@ -235,7 +240,11 @@ export class Fetcher {
     if (!this.active || this.#hasTable) return
     const { world, random } = this.#node
     while (this.#tableAsked < Math.min(TABLE_REQUESTS_MAX, this.#tableLeft)) {
-      const peers = [...this.#servers.values()].map((server) => ({ server, role: server.node.role, holds: holdsOf(server) }))
+      const peers = [...this.#servers.values()].map((server) => ({
+        server,
+        role: server.node.role,
+        holds: holdsOf(server),
+      }))
       const chosen = chooseTablePeer(peers, random)
       if (chosen === undefined) return
       this.#tableAsked++
@@ -284,7 +293,7 @@ export class Fetcher {
     }
     world.run.ledger.hot(index, hotBytes)
     world.registry.advertise(this.#node.name)
-    this.#node.server.note(holding.segments, [])
+    this.#node.server.note(holding.pieces, [])
     this.#act(this.#machine.want(now, cold))
     this.#act(this.#machine.close(now))
     world.run.clock.after(2 * FIND_MS, () => {
@@ -347,8 +356,8 @@ export class Fetcher {
     const server = this.#servers.get(peer)?.node
     if (server === undefined) return
     this.#asked.set(request, { server, items })
-    const { segments } = this.#node.world.run.cluster.image
-    const claims = claim ? [...new Set(items.map((item) => segments[item]!))] : []
+    const { pieces } = this.#node.world.run.cluster.image
+    const claims = claim ? [...new Set(items.map((item) => pieces[item]!))] : []
     if (claim) this.#node.server.note([], claims)
     this.#node.tell(server, () => server.server.get(this.#node, request, items, claims))
   }
@@ -368,8 +377,8 @@ export class Fetcher {
     items.forEach((item, i) => {
       if (outcome[i] !== ITEM_GOOD || holding.has(item)) return
       freshBytes += cluster.image.lengths[item]!
-      const segment = holding.add(item)
-      if (segment !== undefined) held.push(segment)
+      const piece = holding.add(item)
+      if (piece !== undefined) held.push(piece)
     })
     ledger.arrived(server.index, index, freshBytes, bytes - freshBytes)
     if (held.length > 0) this.#node.server.note(held, [])

@@ -5,7 +5,7 @@
  * out over libp2p, the simulator over a virtual network.
  *
  * Rules
- *  1. Rarest first: of a random sample of the segments that a peer holds, the one that the fewest others hold.
+ *  1. Rarest first: of a random sample of the pieces that a peer holds, the one that the fewest others hold.
  *  2. The builder is spared: while other peers deliver, and not much slower than it would, it is asked only for what none
  *     of them holds or is getting, first for this node's own share of that. So the workers' requests to it differ, and it
  *     sends each block about once.
@@ -15,7 +15,7 @@
  */
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
-import { choosePeerOrder, chooseSegment, Scarcity } from './choose.ts'
+import { choosePeerOrder, choosePiece, Scarcity } from './choose.ts'
 import { Demand, type Items } from './demand.ts'
 import {
   BUILDER_SPARE_MS,
@@ -71,7 +71,6 @@ export const ITEM_GOOD = 1
 export const ITEM_WRONG = 2
 export const ITEM_MISSING = 3
 
-const ASKED_MAX = Number(process.env.ASKED ?? 8)
 export class FetchMachine {
   readonly demand: Demand
   readonly #peers = new Map<string, PeerState>()
@@ -99,7 +98,7 @@ export class FetchMachine {
     this.#rack = init.rack
     this.#bucket = new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
-    this.#scarcity = new Scarcity(init.items.segmentCount, init.items.lengths.length)
+    this.#scarcity = new Scarcity(init.items.pieceCount, init.items.lengths.length)
   }
 
   get peers(): ReadonlyMap<string, PeerState> {
@@ -139,7 +138,7 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
-  /** The peer has come to hold segments whole, and to fetch others. */
+  /** The peer has come to hold pieces whole, and to fetch others. */
   peerHolds(now: number, id: string, held: Iterable<number>, getting: Iterable<number>): FetchAction[] {
     const peer = this.#peers.get(id)
     if (peer === undefined) return []
@@ -229,8 +228,8 @@ export class FetchMachine {
     const request = peer?.settle(requestId)
     if (peer === undefined || request === undefined) return []
     peer.heardAt = now
-    const { segments } = this.demand.items
-    for (const item of request.items) this.#scarcity.claimedAt[segments[item]!] = now
+    const { pieces } = this.demand.items
+    for (const item of request.items) this.#scarcity.claimedAt[pieces[item]!] = now
     this.#release(request)
     return this.#decide(now)
   }
@@ -315,7 +314,8 @@ export class FetchMachine {
     }
     // What only the builder has comes first: the swarm is no faster than the builder gives out new blocks.
     for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => this.#rare(peer, now))
-    for (const peer of choosePeerOrder(free, this.#random)) this.#askFor(peer, now, false, () => this.#choose(peer, now))
+    for (const peer of choosePeerOrder(free, this.#random))
+      this.#askFor(peer, now, false, () => this.#choose(peer, now))
   }
 
   #askFor(peer: PeerState, now: number, claim: boolean, choose: () => number[]): void {
@@ -333,7 +333,6 @@ export class FetchMachine {
     // Room for the builder is kept free: others must not keep a node from bringing in what nobody else has.
     const roomBytes = peer.role === 'builder' ? IN_FLIGHT_BYTES_MAX : IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
     if (this.#inFlightBytes >= roomBytes) return false
-    if (peer.role !== 'builder' && peer.requests.size === 0 && this.#asking() >= ASKED_MAX) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
     return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#bucket.waitMs(now) === 0
   }
@@ -345,30 +344,24 @@ export class FetchMachine {
   }
 
   #rare(builder: PeerState, now: number): number[] {
-    const own = this.#take(builder, true, now, (segment) => this.#shares.isOwn(segment))
+    const own = this.#take(builder, true, now, (piece) => this.#shares.isOwn(piece))
     return own.length > 0 ? own : this.#take(builder, true, now)
   }
 
-  #take(peer: PeerState, spare: boolean, now: number, isOwn?: (segment: number) => boolean): number[] {
-    const segment = chooseSegment(this.demand, peer, this.#scarcity, spare, now, this.#random, isOwn)
-    if (segment === undefined) {
+  #take(peer: PeerState, spare: boolean, now: number, isOwn?: (piece: number) => boolean): number[] {
+    const piece = choosePiece(this.demand, peer, this.#scarcity, spare, now, this.#random, isOwn)
+    if (piece === undefined) {
       // What the builder is not asked for now, because others are getting it, may be asked for later.
       if (peer.role !== 'builder') peer.nothingAt = peer.changes + this.demand.wants
       return []
     }
-    peer.segment = segment
-    const { segments } = this.demand.items
+    peer.piece = piece
+    const { pieces } = this.demand.items
     const { hookHolders, holders } = this.#scarcity
-    const takes = (item: number) => peer.hasItem(item, segments[item]!) && !(spare && hookHolders[item]! > 0)
+    const takes = (item: number) => peer.hasItem(item, pieces[item]!) && !(spare && hookHolders[item]! > 0)
     const enters = (next: number) =>
-      peer.mayHaveSegment(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
-    return this.demand.take(segment, takes, enters)
-  }
-
-  #asking(): number {
-    let count = 0
-    for (const peer of this.#peers.values()) if (peer.requests.size > 0 && peer.role !== 'builder') count++
-    return count
+      peer.mayHavePiece(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
+    return this.demand.take(piece, takes, enters)
   }
 
   #builderRate(): number {
@@ -414,7 +407,7 @@ export class FetchMachine {
             (item) =>
               this.demand.isAsked(item) &&
               this.demand.askers(item) === 1 &&
-              peer.hasItem(item, this.demand.items.segments[item]!),
+              peer.hasItem(item, this.demand.items.pieces[item]!),
           )
           if (items.length === 0) continue
           this.#ask(peer, items, now)

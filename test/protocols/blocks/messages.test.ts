@@ -6,7 +6,7 @@ import {
   CLIENT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
   GET_BLOCKS_MAX,
-  HAVE_SEGMENTS_MAX,
+  HAVE_PIECES_MAX,
   HEADER_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   PEER_ADDRESSES_MAX,
@@ -51,7 +51,7 @@ const CLIENT: ClientHeader[] = [
   { t: 'peers', peers: [] },
   { t: 'peers', peers: PEERS },
 ]
-const SEGMENTS = Array.from({ length: HAVE_SEGMENTS_MAX }, (_, i) => SEGMENTS_MAX - 1 - i)
+const SEGMENTS = Array.from({ length: HAVE_PIECES_MAX }, (_, i) => SEGMENTS_MAX - 1 - i)
 const SERVER: ServerHeader[] = [
   { t: 'state', holds: 'all', total: 0 },
   { t: 'state', holds: 'some', total: SEGMENTS_MAX },
@@ -131,7 +131,7 @@ test('headers with wrong, missing or further fields are refused', () => {
     { t: 'state', holds: 'some', total: SEGMENTS_MAX + 1 },
     { t: 'state', holds: 'some', total: -1 },
     { t: 'have', held: [SEGMENTS_MAX], getting: [] },
-    { t: 'have', held: new Array(HAVE_SEGMENTS_MAX + 1).fill(1), getting: [] },
+    { t: 'have', held: new Array(HAVE_PIECES_MAX + 1).fill(1), getting: [] },
     { t: 'have', held: [-1], getting: [] },
     { t: 'frame', id: 1, enc: 2 },
     { t: 'frame', id: 1, enc: 0, miss: [1] },
