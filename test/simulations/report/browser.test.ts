@@ -73,7 +73,7 @@ interface AxeResult {
 
 /** Pixels by which the page is wider than what it is shown on. */
 function tooWide(page: Page): Promise<number> {
-  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  return page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth')
 }
 
 async function picture(page: Page, name: string): Promise<void> {
@@ -122,12 +122,11 @@ testInBrowser('on paper all of it is there, on white, whatever the screen is lik
   return withReport(everything(), options, async (page) => {
     await page.emulateMedia({ media: 'print' })
     await picture(page, 'print')
-    const hidden = await page.evaluate(() => {
-      const tables = [...document.querySelectorAll('.table')]
-      return tables.map((table) => table.scrollWidth - table.clientWidth).filter((pixels) => pixels > 0)
-    })
+    const hidden = await page.evaluate(
+      "[...document.querySelectorAll('.table')].map((t) => t.scrollWidth - t.clientWidth).filter((pixels) => pixels > 0)",
+    )
     assert.equal(hidden, [], 'paper cannot be scrolled')
-    const ground = await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+    const ground = await page.evaluate('getComputedStyle(document.documentElement).backgroundColor')
     assert.is(ground, 'rgb(255, 255, 255)')
     await check(page)
     assert.ok((await page.pdf({ preferCSSPageSize: true })).length > 10_000)
