@@ -85,11 +85,14 @@ test('--json prints the result; flags go before the file', () => {
   })
 })
 
-test('--report writes a page', () => {
+test('--report writes a page, which says how to play the same again', () => {
   return withScenario(SMALL, async (path, directory) => {
     const page = join(directory, 'page.html')
-    assert.is((await hotblock(['simulate', path, '--strategy', 'chain', '--report', page])).status, 0)
-    assert.match(await readFile(page, 'utf8'), /^<!doctype html>/i)
+    const flags = ['--nodes', '9', '--strategy', 'chain']
+    assert.is((await hotblock(['simulate', path, ...flags, '--report', page])).status, 0)
+    const text = await readFile(page, 'utf8')
+    assert.match(text, /^<!doctype html>/i)
+    assert.ok(text.includes(`hotblock simulate ${path} --seed 1 --nodes 9 --strategy chain<`))
     const { status, stderr } = await hotblock(['simulate', path, '--strategy', 'chain', '--report', '/nowhere/x.html'])
     assert.is(status, 4, stderr)
   })
