@@ -1,4 +1,5 @@
 /** Seeds have an image before its job has nodes; nodes tell Slurm what they hold. */
+import { appendFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -15,30 +16,52 @@ const test_ = testWith(...SLURM_TOOLS)
 test_('seeds begin at submission; nodes say what they hold, and jobs are placed by it', () =>
   withDirectory(async (directory) => {
     const image = await makeSmallImage(directory)
-    const settings = { seeds: 'n[1,3]' }
+    const settings = { seeds: 'n[1,3]', locality: 'features' } as const
     await withSlurmMesh(directory, { nodes: ['n1', 'n2', 'n3'], settings, flags: [] }, async (mesh) => {
       await publishOn(mesh.builder, image, 'one')
       await mesh.slurm.submit('#!/bin/sh\n#HOTBLOCK image=one\n', ['--hold'])
       await until(async () => (await holders(mesh, 'one')).join() === 'n1,n3', 'the seeds have it', 30_000)
 
+      await notes(mesh)
       await locality(mesh)
     })
   }),
 )
 
+async function say({ slurm, installed }: SlurmMesh, ...nodes: string[]): Promise<void> {
+  for (const node of nodes) {
+    await run('env', [`SLURM_CONF=${slurm.conf}`, 'sh', join(installed.hooks, 'locality.sh'), node])
+  }
+}
+
+/** Extra and Comment are fields that others use too. */
+async function notes(mesh: SlurmMesh): Promise<void> {
+  const { slurm, installed } = mesh
+  for (const field of ['Extra', 'Comment']) {
+    await appendFile(join(installed.hooks, 'hotblock.conf'), `HOTBLOCK_LOCALITY=${field.toLowerCase()}\n`)
+    await slurm.run('scontrol', ['update', 'NodeName=n3', `${field}=rack 7,hotblock=gone`])
+    await say(mesh, 'n1', 'n2', 'n3')
+    const texts = await Promise.all(
+      ['n1', 'n2', 'n3'].map(async (node) => {
+        const text = await slurm.run('scontrol', ['show', 'node', node])
+        return new RegExp(`^ *${field}=(.*)$`, 'm').exec(text)?.[1]?.trimEnd()
+      }),
+    )
+    assert.equal(texts, ['hotblock=one', undefined, 'rack 7,hotblock=one'])
+  }
+  await appendFile(join(installed.hooks, 'hotblock.conf'), 'HOTBLOCK_LOCALITY=features\n')
+}
+
 /** Nodes say what they hold, and jobs are placed by it. */
-async function locality({ slurm, installed, nodes }: SlurmMesh): Promise<void> {
+async function locality(mesh: SlurmMesh): Promise<void> {
+  const { slurm, nodes } = mesh
   const features = async (node: string): Promise<string[]> => {
     const text = await slurm.run('scontrol', ['-o', 'show', 'node', node])
     return ['AvailableFeatures', 'ActiveFeatures'].map((field) => new RegExp(` ${field}=(\\S*)`).exec(text)?.[1] ?? '')
   }
-  const say = async (...which: string[]): Promise<void> => {
-    const env = `SLURM_CONF=${slurm.conf}`
-    for (const node of which) await run('env', [env, 'sh', join(installed.hooks, 'locality.sh'), node])
-  }
   await slurm.run('scontrol', ['update', 'NodeName=n3', 'AvailableFeatures=big,fast'])
   await slurm.run('scontrol', ['update', 'NodeName=n3', 'ActiveFeatures=big,fast'])
-  await say('n1', 'n2', 'n3')
+  await say(mesh, 'n1', 'n2', 'n3')
   assert.equal(await features('n1'), ['hotblock=one', 'hotblock=one'])
   assert.equal(await features('n2'), ['(null)', '(null)'])
   assert.equal(await features('n3'), ['big,fast,hotblock=one', 'big,fast,hotblock=one'])
@@ -56,7 +79,7 @@ async function locality({ slurm, installed, nodes }: SlurmMesh): Promise<void> {
   await until(async () => (await slurm.run('squeue', ['-h', '-j', `${busy}`, '-o', '%T'])) === 'RUNNING\n', 'it runs')
   const waits = await slurm.submit('#!/bin/sh\n', ['-w', 'n1', '--constraint=hotblock=one'])
   for (const node of ['n1', 'n3']) await nodes.get(node)!.api.remove('one')
-  await say('n3', 'n1')
+  await say(mesh, 'n3', 'n1')
   assert.equal(await features('n1'), ['hotblock=one', 'hotblock=one'])
   assert.equal(await features('n3'), ['big,fast', 'big,fast'])
   assert.match(await slurm.run('squeue', ['-h', '-j', `${waits}`, '-o', '%T %Q']), /^PENDING [1-9]/)
@@ -69,7 +92,7 @@ async function locality({ slurm, installed, nodes }: SlurmMesh): Promise<void> {
   for (const field of ['AvailableFeatures', 'ActiveFeatures']) {
     await slurm.run('scontrol', ['update', 'NodeName=n3', `${field}=big,fast,hotblock=one`])
   }
-  await say('n3')
+  await say(mesh, 'n3')
   assert.equal(await features('n3'), ['big,fast,hotblock=one', 'big,fast,hotblock=one'])
   assert.equal(await slurm.unusable(), [])
 }

@@ -49,7 +49,7 @@ export async function installHooks(
     `HOTBLOCK_LOG=${log}`,
     `HOTBLOCK_TURNS=${turns}`,
     `HOTBLOCK_SEEDS='${settings.seeds ?? ''}'`,
-    `HOTBLOCK_LOCALITY=${settings.locality ?? 'features'}`,
+    `HOTBLOCK_LOCALITY=${settings.locality ?? 'extra'}`,
   ]
   await writeFile(join(hooks, 'hotblock.conf'), `${text.join('\n')}\n`)
   const said = await run('sh', [join(HOOKS, 'install.sh'), '--slurm-dir', slurmDirectory, ...flags])

@@ -35,6 +35,8 @@ export interface Slurm {
   readonly conf: string
   readonly directory: string
   readonly nodes: readonly string[]
+  /** A directory that is another one on each node, as its local disk is. */
+  readonly local: string
   /** Runs a command of Slurm (sbatch, sinfo, scontrol …). @returns what it printed @throws where it fails */
   run(command: string, args: readonly string[], input?: string): Promise<string>
   /** Submits a script. @returns the job's id */
@@ -61,7 +63,11 @@ export async function startSlurm(
   nodes: readonly string[],
   settings: readonly string[] = [],
 ): Promise<Slurm> {
-  for (const name of ['state', 'run', 'log', 'out', 'etc']) await mkdir(join(directory, name), { recursive: true })
+  const at = (name: string): string => join(directory, name)
+  const locals = nodes.map((node) => `local.${node}`)
+  for (const name of ['state', 'run', 'log', 'out', 'etc', 'local', ...locals]) {
+    await mkdir(at(name), { recursive: true })
+  }
   await writeFile(join(directory, 'munge.key'), randomBytes(1024), { mode: 0o600 })
   const conf = join(directory, 'etc', 'slurm.conf')
   await writeFile(conf, configuration(directory, nodes, await freePorts(2 + nodes.length), settings))
@@ -94,7 +100,11 @@ export async function startSlurm(
   }
   const begins = async (): Promise<void> => {
     daemons = [begin('slurmctld', 'slurmctld', ['-D', '-f', conf])]
-    for (const node of nodes) daemons.push(begin(`slurmd.${node}`, 'slurmd', ['-D', '-N', node, '-f', conf]))
+    for (const node of nodes) {
+      const mount = ['-m', 'sh', '-c', 'mount --bind "$1" "$2" && shift 2 && exec "$@"', 'sh']
+      const args = [...mount, at(`local.${node}`), at('local'), 'slurmd', '-D', '-N', node, '-f', conf]
+      daemons.push(begin(`slurmd.${node}`, 'unshare', args))
+    }
     // A node that has not registered yet may be called idle too.
     const idle = async (): Promise<boolean> => {
       const lines = (await run('scontrol', ['-o', 'show', 'node']).catch(() => '')).split('\n')
@@ -127,6 +137,7 @@ export async function startSlurm(
     conf,
     directory,
     nodes,
+    local: at('local'),
     run,
     logs,
     stop,

@@ -95,6 +95,7 @@ fi
 mkdir -p "$to" || fail "cannot make $to"
 for name in run-hook.sh prolog-slurmctld.sh prolog.sh submit.sh locality.sh; do install_file 755 $name "$to"; done
 install_file 644 submit.lua "$to"
+if [ ! -e "$slurm/job_submit.lua" ] || is_ours; then install_file 644 job_submit.lua "$slurm"; fi
 if [ ! -e "$to/hotblock.conf" ]; then
   sed -e "s|^HOTBLOCK=.*|HOTBLOCK=$program|" -e "s|^HOTBLOCK_HOME=.*|HOTBLOCK_HOME=$home|" "$here/hotblock.conf" \
     >"$to/hotblock.conf" || fail "cannot write $to/hotblock.conf"
@@ -116,8 +117,7 @@ add() {
   wanted="$wanted$1
 "
 }
-if [ ! -e "$slurm/job_submit.lua" ] || is_ours; then
-  install_file 644 job_submit.lua "$slurm"
+if is_ours; then
   is_set JobSubmitPlugins || add 'JobSubmitPlugins=lua'
 else
   echo "left alone: $slurm/job_submit.lua is there; the lines that it needs are at the head of $here/job_submit.lua"
