@@ -1,6 +1,6 @@
 /** What a calibration plays: one cluster and one image, for real daemons and for the simulator. */
 import { parseArgs } from 'node:util'
-import { parseRate, parseSize } from '../../node/quantities.ts'
+import { parseRate, parseSize } from '../../protocols/quantities.ts'
 
 export const USAGE =
   'usage: npm run calibrate -- [--nodes N] [--size BYTES] [--rate RATE] [--racks 1|2] [--oversubscription N] [--block BYTES] [--runs N] [--seed N] [--quick] [--json]'
