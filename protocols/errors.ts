@@ -38,6 +38,7 @@ export const FAILURES = {
   NO_SUCH_FILE: { exit: 4, http: 404, hint: 'Check the path.' },
   BAD_FILE: { exit: 5, http: 400, hint: 'Give a readable, regular, non-empty file.' },
   EXISTS: { exit: 5, http: 409, hint: 'Choose another path, or remove the file first.' },
+  IN_USE: { exit: 5, http: 409, hint: 'A machine that hotblock launch has started uses it; wait until it has ended.' },
   BUILD_OVER: { exit: 5, http: 409, hint: 'The build has ended, or is being published; look at its state.' },
   NO_SPACE: { exit: 6, http: 507, hint: 'Free space with hotblock gc or rm, raise --quota, or unpin images.' },
   QUEUE_FULL: { exit: 6, http: 503, hint: 'Wait until builds have ended, or cancel some with: hotblock farm cancel' },
@@ -96,8 +97,8 @@ export const FAILURES = {
     http: 422,
     hint: 'The build log ends with what the image wrote to its console; look there for what stopped it.',
   },
-  TOOL_MISSING: { exit: 17, http: 500, hint: 'Install the Debian package that is named on the builder.' },
-  TOOL_FAILED: { exit: 18, http: 500, hint: 'The build log has what the tool said.' },
+  TOOL_MISSING: { exit: 17, http: 500, hint: 'Install the Debian package that is named.' },
+  TOOL_FAILED: { exit: 18, http: 500, hint: 'The message, or the build log, has what the tool said.' },
   BROKEN_RULES: {
     exit: 19,
     http: 500,

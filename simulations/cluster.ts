@@ -6,6 +6,8 @@ import type { Link } from './network/network.ts'
 export interface SimImage extends Items {
   /** Bytes of the image as a file, zeros and repeated blocks included: what tools move that know no blocks. */
   readonly fileBytes: number
+  /** Segments of its table. */
+  readonly segmentCount: number
   /** Bytes of the distinct non-zero blocks. */
   readonly blockBytes: number
   /** Bytes on the wire for a byte of blocks. */

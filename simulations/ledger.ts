@@ -35,10 +35,7 @@ export class Ledger {
   lostBytes = 0
   completed = 0
 
-  constructor(
-    cluster: Cluster,
-    events: { complete(host: number): void; sent(host: number, sentBytes: number): void },
-  ) {
+  constructor(cluster: Cluster, events: { complete(host: number): void; sent(host: number, sentBytes: number): void }) {
     this.#cluster = cluster
     this.#onComplete = events.complete
     this.#onSent = events.sent
@@ -83,7 +80,10 @@ export class Ledger {
 
   complete(host: number, now: number): void {
     const ledger = this.hosts[host]!
-    if (ledger.completedAtMs !== undefined) return this.violation(`host ${host} completed twice`)
+    if (ledger.completedAtMs !== undefined) {
+      this.violation(`host ${host} completed twice`)
+      return
+    }
     ledger.completedAtMs = now
     this.completed++
     this.#onComplete(host)

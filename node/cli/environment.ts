@@ -23,8 +23,8 @@ export interface Environment {
   readonly noColour: boolean
   readonly stdout: Output
   readonly stderr: Output
-  /** Calls back at each SIGINT and SIGTERM. */
-  onSignal(callback: () => void): void
+  /** Calls back at each SIGINT and SIGTERM, or at each of the signals that are named. */
+  onSignal(callback: (signal: NodeJS.Signals) => void, signals?: readonly NodeJS.Signals[]): void
   /** Loads the builder's part of a node, which the command line itself does not depend on. */
   publisher(): Promise<Publisher>
 }

@@ -16,9 +16,8 @@ export const HINTS_MAX = 32
 export const TOLD_SESSIONS_MAX = 8
 export const TOLD_PEERS_MAX = 64
 
-/** Sessions about one image that a node has, and its builder, whose blocks are to go out once each. */
+/** Sessions about one image that a node takes: more would each be served too slowly to pass anything on. */
 export const SWARM_SESSIONS_MAX = 48
-export const BUILDER_SESSIONS_MAX = 24
 
 /** What one peer says of another. */
 export interface PeerHint {
@@ -43,18 +42,15 @@ export class SwarmBook {
   readonly #random: Random
   readonly #peers = new Map<string, { hint: PeerHint; at: number }>()
   readonly #sessions = new Map<number, Listener>()
-  readonly #sessionsMax: number
   #prunedAt = 0
 
-  /** @param builder this node signed the image's record */
-  constructor(random: Random, builder: boolean) {
+  constructor(random: Random) {
     this.#random = random
-    this.#sessionsMax = builder ? BUILDER_SESSIONS_MAX : SWARM_SESSIONS_MAX
   }
 
   /** There is no room for one more session: `refused` says whom else to ask. */
   get full(): boolean {
-    return this.#sessions.size >= this.#sessionsMax
+    return this.#sessions.size >= SWARM_SESSIONS_MAX
   }
 
   get sessions(): number {

@@ -25,6 +25,8 @@ export interface SessionsEvents {
   closed(peer: string, error: Error | undefined): void
   frame(peer: string, frame: Frame): void
   busy(peer: string, request: number, ms: number): void
+  /** The peer gave what was asked for to another worker a moment ago. */
+  claimed(peer: string, request: number): void
   have(peer: string, held: number[], getting: number[]): void
   heard(peer: string): void
 }
@@ -39,7 +41,7 @@ export class Sessions {
   readonly #unlisten: () => void
   readonly #abort = new AbortController()
   readonly #received = new Map<string, { role: Role; bytes: number }>()
-  #segments: number | undefined
+  #pieces: number | undefined
 
   constructor(deps: FetchDeps, root: CID, events: SessionsEvents) {
     this.#deps = deps
@@ -65,8 +67,8 @@ export class Sessions {
   }
 
   /** Once the table is known, what peers say they hold must fit it. */
-  set segments(count: number) {
-    this.#segments = count
+  set pieces(count: number) {
+    this.#pieces = count
   }
 
   /** Bytes received from each peer so far, sessions that ended included. */
@@ -141,6 +143,7 @@ export class Sessions {
       session = new BlockSession(stream, {
         frame: (frame) => this.#events.frame(peer, frame),
         busy: (request, ms) => this.#events.busy(peer, request, ms),
+        claimed: (request) => this.#events.claimed(peer, request),
         have: (held, getting) => tell(() => this.#have(peer, held, getting)),
         heard: (bytes) => {
           this.#deps.traffic.received(peer, bytes)
@@ -152,7 +155,7 @@ export class Sessions {
           this.#closed(peer, error)
         },
       })
-      const holdings = await session.open(this.#root, this.#segments, this.#deps.rack)
+      const holdings = await session.open(this.#root, this.#pieces, this.#deps.rack)
       if (this.#abort.signal.aborted) throw new HotblockError('CANCELLED', 'the fetch ended')
       // Its last word may have been its answer: such a session would never be told to have closed.
       if (over) throw new HotblockError('NO_PEERS', 'the peer closed the session')
@@ -183,7 +186,7 @@ export class Sessions {
     this.#received.set(peer, { role, bytes: before + session.receivedBytes })
   }
 
-  /** Whoever tells of its segments has the table by now. */
+  /** Whoever tells of its pieces has the table by now. */
   #have(peer: string, held: number[], getting: number[]): void {
     const open = this.#open.get(peer)
     if (open?.holds === 'none') open.holds = 'some'

@@ -41,6 +41,8 @@ export interface BlockServerInit {
   readonly rateUpBytes?: number | undefined
   /** Label of the rack in which the node stands. */
   readonly rack?: string | undefined
+  /** What may be sent a second for images that nobody waits for; within rateUpBytes. */
+  readonly prefetchRateUpBytes?: number | undefined
   /** What a peer's own addresses are, to tell others. */
   readonly addressesOf: (peer: string) => Promise<string[]>
   readonly traffic: Traffic
@@ -60,7 +62,7 @@ export class BlockServer implements BlockSource {
 
   constructor(init: BlockServerInit) {
     this.#init = init
-    this.#machine = new ServeMachine(init.rateUpBytes)
+    this.#machine = new ServeMachine(init.rateUpBytes, init.prefetchRateUpBytes)
     this.holdingsOf = new Holdings((root) => init.store.image(root)?.state === 'complete')
     this.swarms = new Swarms(() => init.clock.now(), init.random)
   }
@@ -101,8 +103,14 @@ export class BlockServer implements BlockSource {
     return this.swarms.refused(root, await this.#hint(client))
   }
 
-  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void {
-    this.holdingsOf.claimed(root, segments, except)
+  admits(root: CID): boolean {
+    return !this.swarms.isFull(root)
+  }
+
+  claimed(root: CID, peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean {
+    if (!this.swarms.grants(root, peer, pieces)) return false
+    this.holdingsOf.claimed(root, pieces, except)
+    return true
   }
 
   heardOf(root: CID, peers: PeerHint[]): void {
@@ -123,10 +131,12 @@ export class BlockServer implements BlockSource {
       get newsMs() {
         return newsIntervalMs(machine.sessions)
       },
-      frame: (request, hashes, lengths) => {
+      frame: (request, hashes, lengths, low = false) => {
         if (waiting.has(request)) throw new HotblockError('BAD_MESSAGE', 'the peer used a request number twice')
-        if (!this.#machine.request(key, request)) {
-          this.counters.refused++
+        const now = this.#init.clock.now()
+        if (!this.#machine.request(now, key, request, low)) {
+          // Who fetches ahead of time is told to wait as a matter of course.
+          if (!low) this.counters.refused++
           return Promise.resolve(undefined)
         }
         const { promise, resolve, reject } = Promise.withResolvers<ServedFrame>()

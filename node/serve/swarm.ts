@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import type { Random } from '../../protocols/ports.ts'
+import { Spread } from '../decisions/spread.ts'
 import { PEERS_KNOWN_MAX, type PeerHint, SwarmBook, type Telling } from '../decisions/swarm-book.ts'
 
 /** Images whose peers are remembered. */
@@ -9,6 +10,7 @@ type Tell = (peers: PeerHint[]) => void
 
 interface Swarm {
   readonly book: SwarmBook
+  readonly spread: Spread
   readonly tells: Map<number, Tell>
 }
 
@@ -39,6 +41,7 @@ export class Swarms {
     return () => {
       swarm.tells.delete(session)
       swarm.book.left(session)
+      swarm.spread.left(hint.id)
     }
   }
 
@@ -46,6 +49,16 @@ export class Swarms {
   refused(root: CID, hint: PeerHint): PeerHint[] {
     this.#notify(root, [hint])
     return this.#of(root)?.book.refused(this.#now(), hint) ?? []
+  }
+
+  /** No more sessions about the image are taken: `refused` says whom else to ask. */
+  isFull(root: CID): boolean {
+    return this.#swarms.get(root.toString())?.book.full ?? false
+  }
+
+  /** Whether the peer shall have pieces of the image that it thinks nobody else has; see Spread. */
+  grants(root: CID, peer: string, pieces: readonly number[]): boolean {
+    return this.#of(root)?.spread.grant(this.#now(), peer, pieces) ?? true
   }
 
   /** Peers of the image became known. */
@@ -87,7 +100,7 @@ export class Swarms {
       }
       if (this.#swarms.size >= IMAGES_MAX) return undefined
     }
-    const swarm: Swarm = { book: new SwarmBook(this.#random), tells: new Map() }
+    const swarm: Swarm = { book: new SwarmBook(this.#random), spread: new Spread(), tells: new Map() }
     this.#swarms.set(key, swarm)
     return swarm
   }

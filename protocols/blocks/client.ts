@@ -3,7 +3,7 @@ import type { CID } from 'multiformats/cid'
 import { bitFieldBytes } from '../bits.ts'
 import { HotblockError } from '../errors.ts'
 import {
-  CLAIM_SEGMENTS_MAX,
+  CLAIM_PIECES_MAX,
   FRAME_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   OPEN_TIMEOUT_MS,
@@ -26,7 +26,7 @@ import {
 /** What the server of a session holds of its image. */
 export interface Holdings {
   readonly holds: 'all' | 'some' | 'none'
-  /** Bit fields over the segments; empty unless `holds` is some. */
+  /** Bit fields over the pieces; empty unless `holds` is some. */
   readonly held: Uint8Array
   readonly getting: Uint8Array
   /** Label of the rack in which it says that it stands. */
@@ -46,6 +46,8 @@ export interface Frame {
 export interface SessionEvents {
   frame(frame: Frame): void
   busy(request: number, ms: number): void
+  /** The server gave what was asked for to another client a moment ago: it can soon be had there. */
+  claimed(request: number): void
   have(held: number[], getting: number[]): void
   peers(peers: PeerHint[]): void
   /** Bytes arrived, of whatever message. */
@@ -83,12 +85,12 @@ export class BlockSession {
   }
 
   /**
-   * Opens the session about an image of `segments` segments; undefined while the table is not known.
+   * Opens the session about an image of `pieces` pieces; undefined while the table is not known.
    *
    * @param rack label of this node's rack
    * @throws BUSY if the server has no room; whom else to ask it has told as a peers event
    */
-  async open(root: CID, segments: number | undefined, rack?: string): Promise<Holdings> {
+  async open(root: CID, pieces: number | undefined, rack?: string): Promise<Holdings> {
     const { header, payload } = await this.#ask('state', OPEN_TIMEOUT_MS, () =>
       this.#send(encodeMessage({ t: 'open', root, ...(rack === undefined ? {} : { rack }) })),
     )
@@ -99,7 +101,7 @@ export class BlockSession {
     if (header.holds !== 'some') return { holds: header.holds, held: empty, getting: empty, rack: header.rack }
     const bytes = bitFieldBytes(header.total)
     if (payload.byteLength !== 2 * bytes) throw badMessage('bit fields of a wrong size')
-    if (segments !== undefined && header.total !== segments) throw badMessage('a wrong number of segments')
+    if (pieces !== undefined && header.total !== pieces) throw badMessage('a wrong number of pieces')
     return { holds: 'some', held: payload.slice(0, bytes), getting: payload.slice(bytes), rack: header.rack }
   }
 
@@ -133,12 +135,21 @@ export class BlockSession {
 
   /**
    * Asks for blocks; the answer comes as a frame or busy event with the same number.
-   * @param segments those that the blocks are of, if others who fetch the image shall hear of them
+   * @param pieces those that the blocks are of, if others who fetch the image shall hear of them
+   * @param low whether what others ask for may go first
    */
-  get(request: number, hashes: Uint8Array, lengths: Uint32Array, segments: readonly number[] = []): void {
+  get(
+    request: number,
+    hashes: Uint8Array,
+    lengths: Uint32Array,
+    pieces: readonly number[] = [],
+    low: boolean = false,
+  ): void {
     this.#gets.set(request, lengths.length)
-    const claim = segments.length === 0 ? {} : { seg: segments.slice(0, CLAIM_SEGMENTS_MAX) }
-    this.#send(encodeMessage({ t: 'get', id: request, ...claim }, encodeGet(hashes, lengths))).catch(() => {})
+    const claim = pieces.length === 0 ? {} : { seg: pieces.slice(0, CLAIM_PIECES_MAX) }
+    this.#send(
+      encodeMessage({ t: 'get', id: request, ...claim, ...(low ? { low } : {}) }, encodeGet(hashes, lengths)),
+    ).catch(() => {})
   }
 
   cancel(request: number): void {
@@ -215,7 +226,8 @@ export class BlockSession {
       }
       case 'busy':
         if (!this.#gets.delete(header.id)) throw badMessage('an answer that nobody asked for')
-        this.#events.busy(header.id, header.ms)
+        if (header.claimed === true) this.#events.claimed(header.id)
+        else this.#events.busy(header.id, header.ms)
         return
       case 'have':
         this.#events.have(header.held, header.getting)

@@ -20,10 +20,12 @@ export const PEER_ID_CHARS_MAX = 128
 export const ADDRESS_CHARS_MAX = 192
 /** Characters (printable ASCII, no spaces) of the label of a rack. */
 export const RACK_CHARS_MAX = 64
-/** Segment numbers of each kind in one message of news. */
-export const HAVE_SEGMENTS_MAX = 4096
-/** Segment numbers that one request may name. */
-export const CLAIM_SEGMENTS_MAX = 256
+/** Pieces of one image; see cutPieces. */
+export const PIECES_MAX = 400_000
+/** Piece numbers of each kind in one message of news. */
+export const HAVE_PIECES_MAX = 4096
+/** Piece numbers that one request may name. */
+export const CLAIM_PIECES_MAX = 256
 
 /** What the two bytes of its length can say. The largest headers, of peers and of news, are below it. */
 export const HEADER_BYTES_MAX = 0xffff

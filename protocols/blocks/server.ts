@@ -4,7 +4,7 @@ import { packBits } from '../bits.ts'
 import {
   CLIENT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
-  HAVE_SEGMENTS_MAX,
+  HAVE_PIECES_MAX,
   OPEN_TIMEOUT_MS,
   PROBE_PREFIX_BYTES,
   SESSION_REQUESTS_MAX,
@@ -26,11 +26,11 @@ import {
 /** What a node holds of an image, and how it comes to hold more. */
 export interface ImageHoldings {
   readonly holds: 'all' | 'some' | 'none'
-  readonly segments: number
-  /** Bit fields over the segments, if `holds` is some. */
+  readonly pieces: number
+  /** Bit fields over the pieces, if `holds` is some. */
   readonly held: Uint8Array
   readonly getting: Uint8Array
-  /** Calls back with segments that came to be held or fetched; gives the way to end it. */
+  /** Calls back with pieces that came to be held or fetched; gives the way to end it. */
   subscribe(changed: (held: number[], getting: number[]) => void): () => void
 }
 
@@ -61,15 +61,23 @@ export interface BlockSource {
   joined(root: CID, client: Client, tell: (peers: PeerHint[]) => void): () => void
   /** There was no room for a session about the image. @returns others that the client may ask */
   turnedAway(root: CID, client: Client): Promise<PeerHint[]>
-  /** A client said which segments it is getting: the others are told, but not whoever subscribed with `except`. */
-  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void
+  /**
+   * A client asks for pieces that it knows nobody else to have. The others are told, but not whoever subscribed with `except`.
+   * @returns false if another client got them a moment ago, and this one is to have them from there
+   */
+  claimed(root: CID, peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean
+  /** There is room for one more session about the image. */
+  admits(root: CID): boolean
   /** Peers of the image that the client knows. */
   heardOf(root: CID, peers: PeerHint[]): void
 }
 
 export interface ServeSession {
-  /** A frame with the blocks, verified; undefined: busy, ask again after `busyMs`. Rejects when cancelled. */
-  frame(request: number, hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame | undefined>
+  /**
+   * A frame with the blocks, verified; undefined: busy, ask again after `busyMs`. Rejects when cancelled.
+   * @param low whether what others ask for may go first
+   */
+  frame(request: number, hashes: Uint8Array, lengths: Uint32Array, low?: boolean): Promise<ServedFrame | undefined>
   cancel(request: number): void
   /** A frame went out. */
   sent(request: number, wireBytes: number): void
@@ -152,8 +160,11 @@ class Conversation {
       case 'get': {
         if (++this.#requests > SESSION_REQUESTS_MAX) throw badMessage('more requests than may wait')
         const { hashes, lengths } = decodeGet(payload, FRAME_BYTES_MAX)
-        if (header.seg !== undefined) this.#source.claimed(this.#root!, header.seg, this.#changed)
-        this.#frame(header.id, hashes, lengths).catch((error) => this.#stream.abort(error))
+        if (header.seg !== undefined && !this.#source.claimed(this.#root!, this.#peer, header.seg, this.#changed)) {
+          this.#requests--
+          return this.#send(encodeMessage({ t: 'busy', id: header.id, ms: 0, claimed: true }))
+        }
+        this.#frame(header.id, hashes, lengths, header.low === true).catch((error) => this.#stream.abort(error))
         return
       }
       case 'cancel':
@@ -170,11 +181,17 @@ class Conversation {
   }
 
   async #open(root: CID, rack: string | undefined): Promise<void> {
+    if (!this.#source.admits(root)) {
+      const peers = await this.#source.turnedAway(root, { id: this.#peer, rack })
+      await this.#send(encodeMessage({ t: 'full', peers: tellablePeers(peers) }))
+      await this.#stream.close()
+      return
+    }
     this.#root = root
     const holdings = this.#source.holdings(root)
     const payload = holdings.holds === 'some' ? Buffer.concat([holdings.held, holdings.getting]) : undefined
     const own = this.#source.rack === undefined ? {} : { rack: this.#source.rack }
-    const state = { t: 'state', holds: holdings.holds, total: holdings.segments, ...own } as const
+    const state = { t: 'state', holds: holdings.holds, total: holdings.pieces, ...own } as const
     const sent = this.#send(encodeMessage(state, payload))
     // At once, so that nothing of what comes to be held while the answer is on its way goes untold.
     this.#ends.push(holdings.subscribe(this.#changed))
@@ -198,10 +215,10 @@ class Conversation {
     await this.#send(encodeMessage({ t: 'table', id, sizes }, Buffer.concat(parts)))
   }
 
-  async #frame(id: number, hashes: Uint8Array, lengths: Uint32Array): Promise<void> {
+  async #frame(id: number, hashes: Uint8Array, lengths: Uint32Array, low: boolean): Promise<void> {
     let wireBytes = 0
     try {
-      const frame = await this.#session.frame(id, hashes, lengths)
+      const frame = await this.#session.frame(id, hashes, lengths, low)
       const parts =
         frame === undefined
           ? encodeMessage({ t: 'busy', id, ms: this.#session.busyMs })
@@ -217,16 +234,16 @@ class Conversation {
     }
   }
 
-  /** Changes are gathered for a moment, so that a burst of segments is one message. */
+  /** Changes are gathered for a moment, so that a burst of pieces is one message. */
   #have(held: number[], getting: number[]): void {
-    for (const segment of held) this.#held.add(segment)
-    for (const segment of getting) this.#getting.add(segment)
+    for (const piece of held) this.#held.add(piece)
+    for (const piece of getting) this.#getting.add(piece)
     this.#haveTimer ??= setTimeout(() => {
       this.#haveTimer = undefined
-      const first = (set: Set<number>): number[] => [...set.values().take(HAVE_SEGMENTS_MAX)]
+      const first = (set: Set<number>): number[] => [...set.values().take(HAVE_PIECES_MAX)]
       const news = { held: first(this.#held), getting: first(this.#getting) }
-      for (const segment of news.held) this.#held.delete(segment)
-      for (const segment of news.getting) this.#getting.delete(segment)
+      for (const piece of news.held) this.#held.delete(piece)
+      for (const piece of news.getting) this.#getting.delete(piece)
       this.#later(encodeMessage({ t: 'have', ...news }))
       if (this.#held.size > 0 || this.#getting.size > 0) this.#have([], [])
     }, this.#session.newsMs)

@@ -30,6 +30,18 @@ export function applyFlags(
   return { scenario, seed: seed === undefined ? given.seed : whole('--seed', seed, 0, 2 ** 32 - 1) }
 }
 
+/** Arguments that play the same again, the seed said. */
+export function replayOf(given: string, seed: number, { nodes, strategy = [], table = [] }: SimulateFlags): string[] {
+  return [
+    given,
+    '--seed',
+    String(seed),
+    ...(nodes === undefined ? [] : ['--nodes', nodes]),
+    ...strategy.flatMap((name) => ['--strategy', name]),
+    ...table.flatMap((path) => ['--table', path]),
+  ]
+}
+
 /** The first table is the image's; where there are more, all nodes have those images. */
 function withTables(scenario: Scenario, [table, ...others]: string[]): Scenario {
   const { block, ratio } = scenario.image

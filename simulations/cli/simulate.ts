@@ -6,7 +6,7 @@ import { loadAttached, loadScenario, type ScenarioFile, shippedNames, writeRepor
 import { renderReport } from '../report/report.ts'
 import type { SimulationResult } from '../result.ts'
 import { type Simulation, simulate } from '../simulate.ts'
-import { applyFlags, type SimulateFlags } from './flags.ts'
+import { applyFlags, replayOf, type SimulateFlags } from './flags.ts'
 import { makeBar } from './progress.ts'
 import { readable } from './table.ts'
 import type { Style, Terminal } from './terminal.ts'
@@ -39,7 +39,9 @@ async function run(terminal: Terminal, given: string | undefined, flags: Simulat
   const { scenario, seed } = applyFlags(file.scenario, flags, (path) => terminal.path(path))
   const attached = await loadAttached({ scenario, source: file.source })
   const result = await drive(terminal, { scenario, seed, attached, source: given })
-  if (flags.report !== undefined) await writeReport(terminal.path(flags.report), renderReport(result))
+  if (flags.report !== undefined) {
+    await writeReport(terminal.path(flags.report), renderReport(result, replayOf(given, seed, flags)))
+  }
   terminal.print(result, (style) => readable(result, style))
   checkRules(result)
 }

@@ -13,15 +13,19 @@ import { BUSY_MS } from '../../node/decisions/serve.ts'
 import { HINTS_MAX, type PeerHint, sample } from '../../node/decisions/swarm-book.ts'
 import type { VirtualNode } from './node.ts'
 import type { Serving } from './server.ts'
-import { FIND_MS, FRAME_MS_PER_MIB, FRAME_OVERHEAD_BYTES } from './world.ts'
-
-const MIB = 1024 * 1024
-/** The builder is not asked before peers that hold the same blocks in other images could be found. */
-const GRACE_MS = 1_500
-/** Candidates that may be dialled again are looked at so often. */
-const FILL_MS = 500
-const TABLE_REQUESTS_MAX = 4
-const TABLE_PAUSE_MS = 100
+import {
+  DIAL_TIMEOUT_MS,
+  FILL_MS,
+  FIND_MS,
+  FRAME_OVERHEAD_BYTES,
+  frameMs,
+  GRACE_MS,
+  HANDSHAKE_ROUND_TRIPS,
+  holdsOf,
+  TABLE_PAUSE_MS,
+  TABLE_REQUESTS_MAX,
+  TABLE_TIMEOUT_MS,
+} from './world.ts'
 
 interface Server {
   readonly node: VirtualNode
@@ -91,9 +95,7 @@ export class Fetcher {
 
   heardOf(hints: readonly PeerHint[]): void {
     if (!this.active) return
-    this.#book.add(
-      hints.map(({ id, addresses, rack }) => ({ peer: id, addresses, rack, role: this.#nodeOf(id).role })),
-    )
+    this.#book.add(hints.map(({ id, addresses, rack }) => ({ peer: id, addresses, rack, role: this.#nodeOf(id).role })))
     this.#fill()
   }
 
@@ -128,9 +130,12 @@ export class Fetcher {
     const { ledger, clock, cluster } = this.#node.world.run
     const asked = this.#asked.get(request)
     this.#asked.delete(request)
-    if (asked === undefined || !this.active) return ledger.lost(bytes)
+    if (asked === undefined || !this.active) {
+      ledger.lost(bytes)
+      return
+    }
     this.#machine.arrived(this.#node.now, server.name, request)
-    clock.after((bytes / MIB) * FRAME_MS_PER_MIB * cluster.grain, () => {
+    clock.after(frameMs(bytes, cluster.grain), () => {
       if (!this.active) return ledger.lost(bytes)
       const wrong = server.host.fault?.kind === 'wrong'
       const outcome = new Uint8Array(asked.items.length).fill(wrong ? ITEM_WRONG : ITEM_GOOD)
@@ -148,10 +153,9 @@ export class Fetcher {
   // Peers.
 
   #seek(): void {
-    const { registry, run } = this.#node.world
+    const { registry } = this.#node.world
     const known = this.#node.server.known()
     if (known.length > 0) this.heardOf(known)
-    run.clock.after(0, () => {})
     registry.find(this.#node.name, (peers) => {
       this.heardOf(peers.map((id) => ({ id, addresses: [] })))
     })
@@ -177,9 +181,16 @@ export class Fetcher {
     const roundTripMs = 2 * network.latencyMs(node.index, server.index)
     clock.after(HANDSHAKE_ROUND_TRIPS * roundTripMs, () => {
       if (!network.reaches(node.index, server.index) && server.gone) return failed()
-      node.tell(server, () => this.#opened(server, () => answered || !this.active, failed, () => {
-        answered = true
-      }))
+      node.tell(server, () =>
+        this.#opened(
+          server,
+          () => answered || !this.active,
+          failed,
+          () => {
+            answered = true
+          },
+        ),
+      )
     })
   }
 
@@ -189,7 +200,7 @@ export class Fetcher {
     const node = this.#node
     const { serving, hints } = server.server.open(node)
     const holds = server.holding.all ? 'all' : server.fetcher === undefined ? 'none' : 'some'
-    const segments = holds === 'some' ? server.holding.segments : []
+    const pieces = holds === 'some' ? server.holding.pieces : []
     server.tell(node, () => {
       if (late() || serving === undefined || serving.connection.closed) {
         if (serving !== undefined) node.tell(server, () => server.server.left(node))
@@ -202,19 +213,19 @@ export class Fetcher {
       const open = [...this.#servers.values()].filter((other) => other.node !== server)
       const told = sample(open, HINTS_MAX, node.random).map((other) => other.node.hint)
       if (told.length > 0) node.tell(server, () => server.server.heardOf(told))
-      if (this.#hasTable) this.#meet(server, holds === 'all', segments)
+      if (this.#hasTable) this.#meet(server, holds === 'all', pieces)
       else {
-        this.#early.push(() => this.#meet(server, holds === 'all', segments))
+        this.#early.push(() => this.#meet(server, holds === 'all', pieces))
         this.#askTable()
       }
     })
   }
 
-  #meet(server: VirtualNode, holdsAll: boolean, segments: readonly number[]): void {
+  #meet(server: VirtualNode, holdsAll: boolean, pieces: readonly number[]): void {
     if (!this.#servers.has(server.name)) return
     const { now } = this.#node
     this.#act(this.#machine.peerOpened(now, server.name, server.role, holdsAll, server.rack))
-    if (segments.length > 0) this.#act(this.#machine.peerHolds(now, server.name, segments, []))
+    if (pieces.length > 0) this.#act(this.#machine.peerHolds(now, server.name, pieces, []))
   }
 
   #drop(peer: string, banned: boolean): void {
@@ -229,13 +240,15 @@ export class Fetcher {
     this.#fill()
   }
 
-  // The table.
-
   #askTable(): void {
     if (!this.active || this.#hasTable) return
     const { world, random } = this.#node
     while (this.#tableAsked < Math.min(TABLE_REQUESTS_MAX, this.#tableLeft)) {
-      const peers = [...this.#servers.values()].map((server) => ({ server, role: server.node.role, holds: holdsOf(server) }))
+      const peers = [...this.#servers.values()].map((server) => ({
+        server,
+        role: server.node.role,
+        holds: holdsOf(server),
+      }))
       const chosen = chooseTablePeer(peers, random)
       if (chosen === undefined) return
       this.#tableAsked++
@@ -284,7 +297,7 @@ export class Fetcher {
     }
     world.run.ledger.hot(index, hotBytes)
     world.registry.advertise(this.#node.name)
-    this.#node.server.note(holding.segments, [])
+    this.#node.server.note(holding.pieces, [])
     this.#act(this.#machine.want(now, cold))
     this.#act(this.#machine.close(now))
     world.run.clock.after(2 * FIND_MS, () => {
@@ -294,8 +307,6 @@ export class Fetcher {
     this.#early.length = 0
     this.#tick()
   }
-
-  // The blocks.
 
   #tick(): void {
     this.#node.world.run.clock.after(TICK_MS, () => {
@@ -347,8 +358,8 @@ export class Fetcher {
     const server = this.#servers.get(peer)?.node
     if (server === undefined) return
     this.#asked.set(request, { server, items })
-    const { segments } = this.#node.world.run.cluster.image
-    const claims = claim ? [...new Set(items.map((item) => segments[item]!))] : []
+    const { pieces } = this.#node.world.run.cluster.image
+    const claims = claim ? [...new Set(items.map((item) => pieces[item]!))] : []
     if (claim) this.#node.server.note([], claims)
     this.#node.tell(server, () => server.server.get(this.#node, request, items, claims))
   }
@@ -368,8 +379,8 @@ export class Fetcher {
     items.forEach((item, i) => {
       if (outcome[i] !== ITEM_GOOD || holding.has(item)) return
       freshBytes += cluster.image.lengths[item]!
-      const segment = holding.add(item)
-      if (segment !== undefined) held.push(segment)
+      const piece = holding.add(item)
+      if (piece !== undefined) held.push(piece)
     })
     ledger.arrived(server.index, index, freshBytes, bytes - freshBytes)
     if (held.length > 0) this.#node.server.note(held, [])
@@ -383,13 +394,4 @@ export class Fetcher {
     this.#servers.clear()
     world.run.ledger.complete(index, now)
   }
-}
-
-const DIAL_TIMEOUT_MS = 2_500
-const HANDSHAKE_ROUND_TRIPS = 3
-const TABLE_TIMEOUT_MS = 5_000
-
-function holdsOf({ holdsAll, node }: Server): 'all' | 'some' | 'none' {
-  if (holdsAll) return 'all'
-  return node.fetcher?.lacksTable === false ? 'some' : 'none'
 }

@@ -13,9 +13,9 @@ export class Holding {
     const count = image.lengths.length
     this.#image = image
     this.bits = newBits(count)
-    this.#lackingIn = new Uint32Array(image.segmentCount)
+    this.#lackingIn = new Uint32Array(image.pieceCount)
     this.#lacking = count
-    for (let item = 0; item < count; item++) this.#lackingIn[image.segments[item]!]!++
+    for (let item = 0; item < count; item++) this.#lackingIn[image.pieces[item]!]!++
     if (!complete && hot === undefined) return
     for (let item = 0; item < count; item++) if (complete || getBit(hot!, item)) this.add(item)
   }
@@ -24,11 +24,11 @@ export class Holding {
     return this.#lacking === 0
   }
 
-  /** Segments that are here whole. */
-  get segments(): number[] {
+  /** Pieces that are here whole. */
+  get pieces(): number[] {
     const held: number[] = []
-    this.#lackingIn.forEach((lacking, segment) => {
-      if (lacking === 0) held.push(segment)
+    this.#lackingIn.forEach((lacking, piece) => {
+      if (lacking === 0) held.push(piece)
     })
     return held
   }
@@ -37,12 +37,12 @@ export class Holding {
     return getBit(this.bits, item)
   }
 
-  /** @returns the item's segment, if it is whole now */
+  /** @returns the item's piece, if it is whole now */
   add(item: number): number | undefined {
     if (this.has(item)) return undefined
     setBit(this.bits, item)
     this.#lacking--
-    const segment = this.#image.segments[item]!
-    return --this.#lackingIn[segment]! === 0 ? segment : undefined
+    const piece = this.#image.pieces[item]!
+    return --this.#lackingIn[piece]! === 0 ? piece : undefined
   }
 }

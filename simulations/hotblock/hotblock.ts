@@ -1,13 +1,14 @@
 /** hotblock as a strategy: every node runs the daemon's decisions. */
-import { TABLE_PARTS_MAX } from '../../protocols/blocks/constants.ts'
+
 import { IN_FLIGHT_BYTES_MAX, REQUEST_BYTES_MAX } from '../../node/decisions/fetch/limits.ts'
 import { FRAMES_ACTIVE_MAX, FRAMES_MAKING_MAX, QUEUE_MAX } from '../../node/decisions/serve.ts'
+import { TABLE_PARTS_MAX } from '../../protocols/blocks/constants.ts'
 import type { Process, Run, Strategy } from '../run.ts'
 import { VirtualNode } from './node.ts'
 import { Registry } from './registry.ts'
 import { FIND_MS, type World } from './world.ts'
 
-/** Bytes of the table per block, and per segment in its root; measured on real images. */
+/** Bytes of the table per block, and per piece in its root; measured on real images. */
 const TABLE_ENTRY_BYTES = 36
 const TABLE_SEGMENT_BYTES = 48
 /** A broken connection that nobody closed is noticed after this. */
@@ -55,7 +56,7 @@ function begin(run: Run, whole: boolean): Process {
         }
       })
     },
-    inspect: () => { if (process.env.DBG) console.log(run.clock.now().toFixed(0), 'builder q', nodes[0]!.server.queued, 'act', nodes[0]!.server.active, 'mk', nodes[0]!.server.making, 'sess', nodes[0]!.server.sessions, 'w1 inflight', (nodes[1]!.fetcher?.inFlightBytes??0)/1e6, nodes[1]!.server.queued, nodes[1]!.server.active, nodes[1]!.server.sessions); inspect(run, nodes) },
+    inspect: () => inspect(run, nodes),
   }
 }
 

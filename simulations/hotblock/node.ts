@@ -3,9 +3,10 @@
  * (PeerBook), what to ask from whom (FetchMachine), whom to serve (ServeMachine), whom to tell of whom (SwarmBook): nothing
  * of that is decided here.
  */
-import type { Random } from '../../protocols/ports.ts'
+
 import type { Role } from '../../node/decisions/fetch/peer.ts'
 import type { PeerHint } from '../../node/decisions/swarm-book.ts'
+import type { Random } from '../../protocols/ports.ts'
 import type { Host } from '../cluster.ts'
 import { Fetcher } from './fetcher.ts'
 import { Holding } from './holding.ts'

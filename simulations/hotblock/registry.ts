@@ -1,7 +1,8 @@
 /** The DHT as a fetch sees it: the daemon's own provider store, and the time that a look-up takes. */
-import type { Random } from '../../protocols/ports.ts'
-import { addProvider, createProviders, getProviders } from '../../protocols/discovery/provider-store.ts'
+
 import { PROVIDERS_PER_KEY_MAX } from '../../protocols/discovery/constants.ts'
+import { addProvider, createProviders, getProviders } from '../../protocols/discovery/provider-store.ts'
+import type { Random } from '../../protocols/ports.ts'
 import type { VirtualClock } from '../clock.ts'
 
 const ROOT_KEY = 'root'

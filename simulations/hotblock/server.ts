@@ -1,13 +1,12 @@
 /** The serving side of a virtual node. */
+
+import { newsIntervalMs } from '../../node/decisions/news.ts'
 import { ServeMachine } from '../../node/decisions/serve.ts'
 import { Spread } from '../../node/decisions/spread.ts'
-import { newsIntervalMs } from '../../node/decisions/news.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
 import type { Connection } from '../network/network.ts'
 import type { VirtualNode } from './node.ts'
-import { FRAME_MS_PER_MIB, FRAME_OVERHEAD_BYTES } from './world.ts'
-
-const MIB = 1024 * 1024
+import { FRAME_OVERHEAD_BYTES, frameMs } from './world.ts'
 
 interface Wanted {
   readonly request: number
@@ -42,7 +41,7 @@ export class Server {
   constructor(node: VirtualNode) {
     this.#node = node
     this.#machine = new ServeMachine(node.host.rateUpBytes)
-    this.#book = new SwarmBook(node.random, node.host.builder)
+    this.#book = new SwarmBook(node.random)
   }
 
   get queued(): number {
@@ -112,16 +111,16 @@ export class Server {
     if (fault?.kind === 'stall' && node.now >= fault.atMs) return
     const serving = this.#byClient.get(client)
     if (serving === undefined || node.gone) return
-    if (node.host.builder && !this.#spread.grant(node.now, client.name, claims)) {
+    if (claims.length > 0 && !this.#spread.grant(node.now, client.name, claims)) {
       node.tell(client, () => client.fetcher?.claimed(node, request))
       return
     }
-    if (!this.#machine.request(serving.key, request)) {
+    if (!this.#machine.request(node.now, serving.key, request)) {
       node.tell(client, () => client.fetcher?.busy(node, request))
       return
     }
     serving.wanted.set(request, { request, items })
-    for (const segment of claims) this.#getting.set(segment, client)
+    for (const piece of claims) this.#getting.set(piece, client)
     this.#news()
     this.#pump()
   }
@@ -131,10 +130,10 @@ export class Server {
     if (serving !== undefined && this.#machine.cancel(serving.key, request)) serving.wanted.delete(request)
   }
 
-  /** This node came to hold segments, or began to get them: its clients are told in a moment. */
+  /** This node came to hold pieces, or began to get them: its clients are told in a moment. */
   note(held: Iterable<number>, getting: Iterable<number>): void {
-    for (const segment of held) this.#held.add(segment)
-    for (const segment of getting) this.#getting.set(segment, undefined)
+    for (const piece of held) this.#held.add(piece)
+    for (const piece of getting) this.#getting.set(piece, undefined)
     this.#news()
   }
 
@@ -166,7 +165,7 @@ export class Server {
       const wanted = serving.wanted.get(request)!
       serving.wanted.delete(request)
       const bytes = this.#bytes(wanted.items)
-      world.run.clock.after((bytes / MIB) * FRAME_MS_PER_MIB * world.run.cluster.grain, () => this.#send(serving, wanted))
+      world.run.clock.after(frameMs(bytes, world.run.cluster.grain), () => this.#send(serving, wanted))
     }
     const wakeMs = this.#machine.wakeMs(now)
     if (wakeMs === undefined || this.#waking) return
@@ -219,11 +218,11 @@ export class Server {
       this.#getting.clear()
       const clients = [...this.#sessions.values()].map(({ client }) => client.index)
       const { nodes, run } = node.world
-      const all = getting.map(([segment]) => segment)
+      const all = getting.map(([piece]) => piece)
       const mixed = getting.some(([, by]) => by !== undefined)
       run.network.tellAll(node.index, clients, (index) => {
         const client = nodes[index]!
-        const others = mixed ? getting.filter(([, by]) => by !== client).map(([segment]) => segment) : all
+        const others = mixed ? getting.filter(([, by]) => by !== client).map(([piece]) => piece) : all
         if (held.length > 0 || others.length > 0) client.fetcher?.have(node, held, others)
       })
     })

@@ -10,7 +10,9 @@ const REASONS_MAX = 3
 /** What costs less than this part of a node's time is no reason. */
 const PART_MIN = 0.05
 /** A link that carries this part of what it can is full. */
-const FULL = 0.9
+const FULL = 0.85
+/** An uplink of which this part is used on average has little left at any time. */
+const MOSTLY = 0.7
 /** Who had this part of its bytes from the builder depended on the builder's link. */
 const FROM_BUILDER = 0.5
 
@@ -81,9 +83,7 @@ function ofTheNetwork(result: SimulationResult, strategy: StrategyResult, node: 
     { kind: 'cut off', seconds: parted, text: `was cut off from others for ${duration(parted)}` },
   ]
   if (bytes.builder + bytes.otherRack > 0) {
-    const seconds = uplinkFullSeconds(strategy, node, took)
-    const text = `the uplink of its rack was full for ${duration(seconds)}`
-    found.push({ kind: 'rack uplink', seconds, text })
+    found.push(ofTheUplink(strategy, node, took))
   }
   if (bytes.builder > FROM_BUILDER * fetched(node) && builderUse(result, strategy) >= FULL) {
     const seconds = took - (fetched(node) * result.image.wireRatio) / rateOf(node)
@@ -98,7 +98,9 @@ function ofTheNetwork(result: SimulationResult, strategy: StrategyResult, node: 
 
 function ofTheFetch({ image }: SimulationResult, node: NodeResult): Reason[] {
   const { idleSeconds: idle, twiceBytes, brokenPeers: broken, droppedPeers: dropped } = node
-  const found: Reason[] = [{ kind: 'waited', seconds: idle, text: `nothing came for ${duration(idle)}` }]
+  // While it was cut off nothing could come.
+  const waited = Math.max(0, idle - node.partedSeconds)
+  const found: Reason[] = [{ kind: 'waited', seconds: waited, text: `nothing came for ${duration(waited)}` }]
   const twice = (twiceBytes * image.wireRatio) / rateOf(node)
   found.push({ kind: 'twice', seconds: twice, text: `${bytesText(twiceBytes)} came although they were there already` })
   const parts = [
@@ -121,18 +123,25 @@ function compared({ image }: SimulationResult, { p50Seconds }: StrategyResult, n
   return { kind: 'less speed', seconds: took - p50Seconds!, text }
 }
 
-/** Seconds of the node's time in which the uplink of its rack was full, into the rack. */
-function uplinkFullSeconds({ racks, samples }: StrategyResult, node: NodeResult, took: number): number {
+/** How much of the uplink of its rack was in use, into the rack, while the node fetched. */
+function ofTheUplink({ racks, samples }: StrategyResult, node: NodeResult, took: number): Reason {
   const use = racks.find(({ name }) => name === node.rack)?.down ?? []
-  let total = 0
+  let full = 0
+  let used = 0
   let before = 0
   samples.forEach(({ atSeconds }, i) => {
     const from = Math.max(before, node.joinedSeconds)
     const until = Math.min(atSeconds, node.joinedSeconds + took)
     before = atSeconds
-    if (until > from && (use[i] ?? 0) >= FULL) total += until - from
+    if (until <= from) return
+    used += (use[i] ?? 0) * (until - from)
+    if ((use[i] ?? 0) >= FULL) full += until - from
   })
-  return total
+  if (used >= MOSTLY * took) {
+    const text = `${percent(Math.min(1, used / took))} of its rack's uplink was in use, on average`
+    return { kind: 'rack uplink', seconds: used, text }
+  }
+  return { kind: 'rack uplink', seconds: full, text: `the uplink of its rack was full for ${duration(full)}` }
 }
 
 function rateOf({ downBytes, rateDownBytes }: NodeResult): number {

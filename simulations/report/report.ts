@@ -8,7 +8,7 @@ import { mostBytes, originKey, originsPlot } from './plots/origins.ts'
 import { hasUplinks, uplinkKey, uplinksPlot, uplinkWords } from './plots/uplinks.ts'
 import { STYLE } from './style.ts'
 import { slowestTable, summaryTable, targetsTable } from './tables.ts'
-import { headline, meaning, scenarioWords } from './words.ts'
+import { finished, headline, meaning, scenarioWords, sentence } from './words.ts'
 
 /** Even if some text became markup, it could load and run nothing. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -22,7 +22,7 @@ const PLAIN_WORD = /^[\w./:=@%+-]+$/
 export function renderReport(result: SimulationResult, replay: readonly string[] = replayOf(result)): string {
   const shown = shownOf(result)
   const { scenario, title } = result
-  const name = title === '' ? scenario : title
+  const name = sentence(title === '' ? scenario : title)
   return `<!doctype html>\n${
     html`<html lang="en">
 <head>
@@ -37,11 +37,12 @@ export function renderReport(result: SimulationResult, replay: readonly string[]
 <header>
 <p class="kind">hotblock simulation · ${scenario}</p>
 <h1>${name}</h1>
-${introduction(result, shown)}
+${introduction(result)}
 </header>
 <main>
 ${problems(shown)}
 <h2>Figures</h2>
+<p class="dim">Makespan is counted from the start; p50, p99 and p99.9 are the times of nodes from when each joined. A copy is the whole image, or its distinct blocks where a strategy knows blocks.</p>
 ${summaryTable(result, shown)}
 ${result.targets.length > 0 && html`<h2>Targets</h2>${targetsTable(result.targets, shown)}`}
 <h2>What this means</h2>
@@ -64,15 +65,18 @@ ${shown.map((one) => slowestTable(result, one))}
   }`
 }
 
-function introduction(result: SimulationResult, shown: readonly Shown[]): Markup {
+function introduction(result: SimulationResult): Markup {
   const { description, nodes, boundSeconds, image, cluster, strategies } = result
   const lead = headline(result)
-  const best = shown
-    .filter((one) => one.result.makespanSeconds !== null)
-    .toSorted((a, b) => a.result.makespanSeconds! - b.result.makespanSeconds!)[0]
-  const fastest =
-    best !== undefined &&
-    html`<div><dt>fastest: ${best.title}</dt><dd>${duration(best.result.makespanSeconds!)}${boundSeconds > 0 && html`<small>${times(best.result.makespanSeconds! / boundSeconds)} times the bound</small>`}</dd></div>`
+  const done = finished(result)
+  const own = done.find((one) => one.name === 'hotblock')
+  const other = done.find((one) => !one.name.startsWith('hotblock'))
+  const tiles = [own, other].flatMap((one) => {
+    if (one === undefined) return []
+    const label = one === own ? one.title : `fastest other: ${one.title}`
+    const over = boundSeconds > 0 && html`<small>${times(one.seconds / boundSeconds)} times the bound</small>`
+    return [html`<div><dt>${label}</dt><dd>${duration(one.seconds)}${over}</dd></div>`]
+  })
   return html`${description !== '' && html`<p class="lead">${description}</p>`}
 ${lead !== undefined && strategies.length > 0 && html`<p class="lead"><strong>${lead}</strong></p>`}
 <p class="dim">${scenarioWords(result).join(' ')}</p>
@@ -80,7 +84,7 @@ ${lead !== undefined && strategies.length > 0 && html`<p class="lead"><strong>${
 <div><dt>nodes</dt><dd>${count(nodes)}<small>${cluster.racks > 1 ? `in ${plural(cluster.racks, 'rack')}` : 'in one network'}</small></dd></div>
 <div><dt>image</dt><dd>${bytes(image.fileBytes)}<small>${bytes(image.blockBytes)} of distinct blocks</small></dd></div>
 <div><dt>lower bound</dt><dd>${duration(boundSeconds)}<small>no strategy can do better</small></dd></div>
-${fastest}
+${tiles}
 </dl>`
 }
 

@@ -23,7 +23,7 @@ export const STYLE = `
 *, ::before, ::after { box-sizing: border-box; }
 html { font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", "DejaVu Sans", sans-serif; }
 body { margin: 0; background: var(--ground); color: var(--ink); }
-header, main, footer { max-width: 72rem; margin: 0 auto; padding: 0 1.25rem; }
+header, main, footer { max-width: 76rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 1.5rem; }
 footer { padding: 1.5rem 1.25rem 2.5rem; color: var(--dim); font-size: 0.87rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0.1rem 0 0.4rem; overflow-wrap: anywhere; }
@@ -32,7 +32,7 @@ h3 { font-size: 1rem; margin: 0 0 0.25rem; overflow-wrap: anywhere; }
 p { margin: 0.4rem 0; max-width: 52rem; overflow-wrap: anywhere; }
 .kind { color: var(--dim); margin: 0; font-size: 0.87rem; }
 .lead { font-size: 1.07rem; }
-.dim, figcaption, caption { color: var(--dim); }
+.dim, figcaption { color: var(--dim); }
 .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
 a { color: var(--link); }
@@ -51,16 +51,20 @@ code { font: 0.87em ui-monospace, "SFMono-Regular", Menlo, Consolas, "DejaVu San
 .meanings dt { font-weight: 600; overflow-wrap: anywhere; }
 .meanings dd { margin: 0; max-width: 48rem; }
 .table { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; margin: 0.6rem 0; }
-table { border-collapse: collapse; width: 100%; font-size: 0.92rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; padding: 0.5rem 0.75rem 0; font-size: 0.87rem; }
-th, td { padding: 0.42rem 0.7rem; text-align: right; vertical-align: top; white-space: nowrap; border-top: 1px solid var(--line); }
+table { border-collapse: collapse; width: 100%; font-size: 0.9rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.4rem 0.55rem; text-align: right; vertical-align: top; white-space: nowrap; border-top: 1px solid var(--line); }
 thead th { font-weight: 600; color: var(--dim); border-top: 0; vertical-align: bottom; font-size: 0.87rem; }
 thead .group { text-align: center; padding-bottom: 0; }
 th:first-child, td.text, th.text { text-align: left; }
-tbody th { font-weight: 600; white-space: normal; min-width: 8.5rem; }
+th:first-child { padding-left: 0.8rem; }
+td:last-child { padding-right: 0.8rem; }
+tbody th { font-weight: 600; white-space: normal; min-width: 8rem; }
 td.text { white-space: normal; min-width: 15rem; }
-td small { display: block; color: var(--dim); font-size: 0.82rem; }
+th small { color: var(--dim); font-weight: 400; font-size: 0.85rem; }
+th .more, td small { display: block; color: var(--dim); font-size: 0.82rem; }
 td ul { margin: 0; padding-left: 1rem; }
+.slow table { table-layout: fixed; min-width: 44rem; }
+.slow th:nth-child(1) { width: 24%; } .slow th:nth-child(2) { width: 12%; } .slow th:nth-child(3), .slow th:nth-child(4) { width: 10%; }
 .none td, .none th { color: var(--dim); font-weight: 400; }
 .edge { border-left: 1px solid var(--line); }
 figure { margin: 0.6rem 0; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 0.7rem 0.8rem; min-width: 0; }
@@ -110,15 +114,21 @@ svg .axis { font-size: 12.5px; }
 }
 @media print {
   @page { size: A4; margin: 14mm 12mm; }
-  html { font-size: 11px; }
+  :root { color-scheme: light; }
+  html { font-size: 11px; background: #ffffff; }
   body { background: none; }
   header, main, footer { max-width: none; padding-left: 0; padding-right: 0; }
   .wide { display: block; }
   .narrow { display: none; }
   .many { grid-template-columns: repeat(2, 1fr); }
-  .facts { grid-template-columns: repeat(4, 1fr); }
+  .meanings div { grid-template-columns: 11rem 1fr; }
+  .meanings dd { max-width: none; }
+  .facts { grid-template-columns: repeat(5, 1fr); }
   .table { overflow: visible; }
-  th, td { padding: 0.3rem 0.4rem; }
+  .slow table { min-width: 0; }
+  table { font-size: 0.84rem; }
+  .summary th, .summary td { padding: 0.3rem 0.2rem; font-size: 0.8rem; }
+  th, td { padding: 0.3rem 0.3rem; }
   tbody th { min-width: 0; }
   figure, tr, .meanings div, .facts div { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

@@ -15,8 +15,11 @@ export function scenarioWords({ nodes, image, cluster, grain }: SimulationResult
     nodeUpBytes === nodeDownBytes
       ? `${linkRate(nodeDownBytes)} each way`
       : `${linkRate(nodeDownBytes)} down and ${linkRate(nodeUpBytes)} up`
-  const over = oversubscription === undefined ? '' : `, whose uplinks carry 1 / ${times(oversubscription)} of that`
-  const inRacks = racks > 1 ? ` in ${plural(racks, 'rack')}${over}` : ''
+  const inRacks = racks > 1 ? ` in ${plural(racks, 'rack')}` : ''
+  const over =
+    oversubscription === undefined
+      ? []
+      : [`The links of a rack's nodes together carry up to ${plainTimes(oversubscription)} times what its uplink does.`]
   const distinct =
     image.blockBytes < 0.995 * image.fileBytes
       ? `, of which ${bytes(image.blockBytes)} are distinct blocks; the rest is zeros and repeated blocks`
@@ -24,6 +27,7 @@ export function scenarioWords({ nodes, image, cluster, grain }: SimulationResult
   const ratio = image.wireRatio === 1 ? '' : ` A byte of blocks is ${times(image.wireRatio)} bytes on the wire.`
   return [
     `${plural(nodes, 'node')}${inRacks} with links of ${links}; the builder sends at most ${linkRate(builderUpBytes)}.`,
+    ...over,
     `The image has ${bytes(image.fileBytes)}${distinct}.${ratio}`,
     image.hotFraction > 0
       ? `On average, nodes have ${percent(image.hotFraction)} of the blocks already, in other images.`
@@ -40,12 +44,15 @@ export function scenarioWords({ nodes, image, cluster, grain }: SimulationResult
   ]
 }
 
-/** The one that is done first, against the bound; undefined where no strategy is. */
+/** hotblock against the bound and the best of the others; the first of all where hotblock was not played. */
 export function headline(result: SimulationResult): string | undefined {
-  const [first, second] = finished(result)
-  if (first === undefined) return undefined
-  const than = second === undefined ? '' : `, and ${second.title} ${duration(second.seconds)}`
-  return `${sentence(first.title)} needs ${duration(first.seconds)} to bring the image to all nodes${overBound(result, first.seconds)}${than}.`
+  const done = finished(result)
+  const own = done.find(({ name }) => name === 'hotblock') ?? done[0]
+  if (own === undefined) return undefined
+  const other = done.find(({ name }) => !name.startsWith('hotblock') && name !== own.name)
+  const than =
+    other === undefined ? '' : `; of the others, ${other.title} is the fastest with ${duration(other.seconds)}`
+  return `${sentence(own.title)} has the image on all nodes after ${duration(own.seconds)}${overBound(result, own.seconds)}${than}.`
 }
 
 /** What the figures of one strategy mean: one sentence, without its name. */
@@ -66,14 +73,16 @@ function progress(result: SimulationResult, strategy: StrategyResult): string {
   if (makespanSeconds === null) {
     return `only ${count(completed)} of the ${count(liveNodes(strategy))} live nodes have the image after ${duration(endedSeconds)}`
   }
-  const half = p50Seconds === null ? '' : `half of the nodes need ${duration(p50Seconds)} and `
-  return `${half}all have it after ${duration(makespanSeconds)}${overBound(result, makespanSeconds)}`
+  const all = `all nodes have the image after ${duration(makespanSeconds)}${overBound(result, makespanSeconds)}`
+  if (p50Seconds === null || result.cluster.arrival === 'spread') return all
+  if (p50Seconds > 0.99 * makespanSeconds) return `${all}, at about the same time`
+  return `half of the nodes have the image after ${duration(p50Seconds)} and all after ${duration(makespanSeconds)}${overBound(result, makespanSeconds)}`
 }
 
 function bottleneck(result: SimulationResult, strategy: StrategyResult): string | undefined {
   const { builderCopies, bytesByOrigin } = strategy
   const fetched = sum(bytesByOrigin) - bytesByOrigin.localHot
-  const copies = plural(Number(builderCopies.toFixed(builderCopies < 10 ? 1 : 0)), 'copy', 'copies')
+  const copies = builderCopies.toFixed(1) === '1.0' ? 'one copy' : `${plainTimes(builderCopies)} copies`
   if (fetched === 0) return undefined
   const fromBuilder = bytesByOrigin.builder / fetched
   const hot = partOf(bytesByOrigin, 'localHot')
@@ -82,23 +91,24 @@ function bottleneck(result: SimulationResult, strategy: StrategyResult): string 
     const full = builderUse(result, strategy) >= FULL ? ', over a link that is always full' : ''
     return `the builder sends ${copies}${full}${there}`
   }
-  const near = result.cluster.racks > 1 ? `, ${percent(bytesByOrigin.sameRack / fetched)} within their rack` : ''
-  return `the builder sends ${copies}, and nodes get ${percent(1 - fromBuilder)} from each other${near}${there}`
+  const near = result.cluster.racks > 1 ? ` (${percent(bytesByOrigin.sameRack / fetched)} within their rack)` : ''
+  return `the builder sends ${copies}, and nodes fetch ${percent(1 - fromBuilder)} from others${near}${there}`
 }
 
 function slowTail({ p50Seconds, p99Seconds }: StrategyResult): string | undefined {
   if (p50Seconds === null || p99Seconds === null || p99Seconds < SPREAD_MIN * p50Seconds) return undefined
-  return `the slowest 1 % need at least ${times(p99Seconds / p50Seconds)} times as long as the median`
+  return `the slowest 1\u00a0% need at least ${times(p99Seconds / p50Seconds)} times as long as the median`
 }
 
 function comparison(result: SimulationResult, { result: strategy }: Shown): string | undefined {
   const [first] = finished(result)
   if (first === undefined || first.name === strategy.name || strategy.makespanSeconds === null) return undefined
   const ratio = strategy.makespanSeconds / first.seconds
-  return ratio < 1.005 ? `as fast as ${first.title}` : `${times(ratio)} times as long as ${first.title}`
+  return ratio < 1.005 ? `as fast as ${first.title}` : `it takes ${times(ratio)} times as long as ${first.title}`
 }
 
-function finished(
+/** Strategies that brought the image to all nodes, the fastest first. */
+export function finished(
   result: SimulationResult,
 ): { readonly name: string; readonly title: string; readonly seconds: number }[] {
   return shownOf(result)
@@ -113,6 +123,11 @@ function overBound({ boundSeconds }: SimulationResult, seconds: number): string 
 }
 
 /** With a capital, unless it begins with the name of the program. */
-function sentence(text: string): string {
+export function sentence(text: string): string {
   return text.startsWith('hotblock') ? text : text.slice(0, 1).toUpperCase() + text.slice(1)
+}
+
+/** '4', '1.3', '25': without digits that say nothing. */
+function plainTimes(ratio: number): string {
+  return ratio < 10 ? String(Number(ratio.toFixed(1))) : count(ratio)
 }

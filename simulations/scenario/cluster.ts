@@ -1,6 +1,7 @@
 /** From a scenario to the cluster that is played: everything drawn that it leaves to chance. Pure. */
 import type { Table } from '../../protocols/table/table.ts'
 import type { Cluster, Fault, Host, SimImage } from '../cluster.ts'
+import { piecesOf } from '../image.ts'
 import { arrivalsOf } from './arrivals.ts'
 import { randomFor } from './draw.ts'
 import { drawFaults, partitionsOfHosts, rateChangesOf } from './faults.ts'
@@ -115,9 +116,9 @@ function playedImage(scenario: Scenario, seed: number, { tables }: Attached): Pl
   const names = [...new Set(scenario.groups.flatMap(({ has }) => has ?? []))]
   const others = names.map((name) => tables.get(name)!)
   const wanted = grainOf(scenario, distinctBytes(table))
-  const { hot, ...played } = realImage(table, others, image.block, wanted)
+  const { hot, segments, ...played } = realImage(table, others, image.block, wanted)
   return {
-    image: { ...played, wireRatio: image.ratio },
+    image: { ...played, ...piecesOf(played.lengths, segments), wireRatio: image.ratio },
     grain: Math.max(1, distinctBytes(table) / Math.max(1, played.blockBytes)),
     hotOf: ({ has, hot: part }) => {
       if (has !== undefined) return union(has.map((name) => hot[names.indexOf(name)]!))
@@ -139,7 +140,10 @@ function madeImage(scenario: Scenario, seed: number): PlayedImage {
   return {
     image: {
       lengths,
-      segments: Uint32Array.from({ length: count }, (_, item) => Math.floor(item / segmentBlocks)),
+      ...piecesOf(
+        lengths,
+        Uint32Array.from({ length: count }, (_, item) => Math.floor(item / segmentBlocks)),
+      ),
       segmentCount: Math.ceil(count / segmentBlocks),
       fileBytes: Math.max(blockBytes, Math.round(size / grain)),
       blockBytes,

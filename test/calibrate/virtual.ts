@@ -18,9 +18,10 @@ const UNTIL_MS = 3_600_000
 
 /** The image as the simulator has it, from its real table. */
 export function simImage(table: Table): SimImage {
-  const { lengths, segments, segmentCount } = distinctBlocks(table)
+  const { lengths, pieces, pieceCount } = distinctBlocks(table)
   const blockBytes = lengths.reduce((sum, length) => sum + length, 0)
-  return { lengths, segments, segmentCount, fileBytes: table.imageBytes, blockBytes, wireRatio: 1 }
+  const segmentCount = table.segments.length
+  return { lengths, pieces, pieceCount, segmentCount, fileBytes: table.imageBytes, blockBytes, wireRatio: 1 }
 }
 
 export function playVirtual(plan: Plan, image: SimImage, seed: number): { figures: Figures; doneSeconds: number[] } {

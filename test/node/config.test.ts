@@ -29,6 +29,14 @@ const DEFAULTS: Config = {
   floorBytes: FLOOR_BYTES_DEFAULT,
   rateUpBytes: undefined,
   rateDownBytes: undefined,
+  prefetchRateUpBytes: undefined,
+  prefetchRateDownBytes: undefined,
+  schedulerPeers: [],
+  orderPort: 7411,
+  nodesFile: undefined,
+  hookSpool: '/default/hooks',
+  hookSocket: undefined,
+  jobSocket: undefined,
   hookBits: HOOK_BITS,
   rack: undefined,
   logLevel: 'info',
@@ -116,6 +124,20 @@ test('sizes and rates: boundaries', async () => {
   await refusedText('quota: 1.5', /quota: 1\.5 is no size/)
   await refusedText('rateUp: -1', /rateUp: -1 is no rate/)
   await refusedText('quota: .nan', /quota/)
+})
+
+test('settings of schedulers: from a file paths are relative to it, from flags to where the daemon is started', async () => {
+  const file = await loadText(
+    `schedulerPeer: [${PEER}]\norderPort: 7500\nnodesFile: nodes\nhookSpool: /spool\njobSocket: job.sock\nprefetchRateUp: 1M`,
+  )
+  assert.equal([file.schedulerPeers, file.orderPort, file.prefetchRateUpBytes], [[PEER], 7500, 1024 ** 2])
+  assert.ok(file.nodesFile!.endsWith('/etc/nodes') && file.jobSocket!.endsWith('/etc/job.sock'))
+  assert.is(file.hookSpool, '/spool')
+  const flags = await load({ orderPort: '7501', nodesFile: 'n', hookSocket: 'h.sock', prefetchRateDown: '64K' })
+  assert.equal([flags.orderPort, flags.nodesFile, flags.hookSocket], [7501, '/cwd/n', '/cwd/h.sock'])
+  assert.is(flags.prefetchRateDownBytes, 65_536)
+  await refused({ schedulerPeer: ['x'] }, /^--scheduler-peer: .*no Ed25519 peer id/)
+  for (const orderPort of ['0', '70000', '1.5', '-1', '']) await refused({ orderPort }, /^--order-port: .*no port/)
 })
 
 test('addresses have a TCP port, and peers are Ed25519 peer ids', async () => {

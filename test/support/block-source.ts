@@ -35,6 +35,10 @@ export class MemorySource implements BlockSource {
   sessions = 0
   /** Refuses sessions, or requests, while set. */
   full = false
+  /** Has no room for one more session about an image. */
+  crowded = false
+  /** Gives pieces to whoever asks first; false: another client got them. */
+  grants = true
   /** Whom a client that is refused is told of. */
   others: PeerHint[] = []
   rack: string | undefined
@@ -97,8 +101,14 @@ export class MemorySource implements BlockSource {
     return this.others
   }
 
-  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void {
-    this.holdingsOf.claimed(root, segments, except)
+  admits(): boolean {
+    return !this.crowded
+  }
+
+  claimed(root: CID, _peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean {
+    if (!this.grants) return false
+    this.holdingsOf.claimed(root, pieces, except)
+    return true
   }
 
   heardOf(root: CID, peers: PeerHint[]): void {
@@ -119,6 +129,7 @@ export class MemorySource implements BlockSource {
 export interface Told {
   readonly frames: Frame[]
   readonly busy: { request: number; ms: number }[]
+  readonly claimed: number[]
   readonly have: { held: number[]; getting: number[] }[]
   readonly peers: PeerHint[]
   heardBytes: number
@@ -126,10 +137,11 @@ export interface Told {
 }
 
 export function recordingEvents(): { told: Told; events: SessionEvents } {
-  const told: Told = { frames: [], busy: [], have: [], peers: [], heardBytes: 0, closed: undefined }
+  const told: Told = { frames: [], busy: [], claimed: [], have: [], peers: [], heardBytes: 0, closed: undefined }
   const events: SessionEvents = {
     frame: (frame) => told.frames.push(frame),
     busy: (request, ms) => told.busy.push({ request, ms }),
+    claimed: (request) => told.claimed.push(request),
     have: (held, getting) => told.have.push({ held, getting }),
     peers: (peers) => told.peers.push(...peers),
     heard: (bytes) => {

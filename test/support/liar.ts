@@ -110,7 +110,7 @@ export class LyingSource implements BlockSource {
 
   holdings() {
     const none = new Uint8Array(0)
-    return { holds: 'all' as const, segments: 1, held: none, getting: none, subscribe: () => () => {} }
+    return { holds: 'all' as const, pieces: 1, held: none, getting: none, subscribe: () => () => {} }
   }
 
   tableBytes(cid: CID): Uint8Array | undefined {
@@ -144,7 +144,13 @@ export class LyingSource implements BlockSource {
     return []
   }
 
-  claimed(): void {}
+  admits(): boolean {
+    return true
+  }
+
+  claimed(): boolean {
+    return true
+  }
 
   heardOf(): void {}
 }

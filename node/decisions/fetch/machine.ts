@@ -5,7 +5,7 @@
  * out over libp2p, the simulator over a virtual network.
  *
  * Rules
- *  1. Rarest first: of a random sample of the segments that a peer holds, the one that the fewest others hold.
+ *  1. Rarest first: of a random sample of the pieces that a peer holds, the one that the fewest others hold.
  *  2. The builder is spared: while other peers deliver, and not much slower than it would, it is asked only for what none
  *     of them holds or is getting, first for this node's own share of that. So the workers' requests to it differ, and it
  *     sends each block about once.
@@ -15,12 +15,13 @@
  */
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
-import { choosePeerOrder, chooseSegment, Scarcity } from './choose.ts'
-import { Demand, type Items } from './demand.ts'
+import type { Limiter } from '../rates.ts'
+import { type FetchAction, type FetchInit, ITEM_GOOD, ITEM_WRONG } from './actions.ts'
+import { choosePeerOrder, choosePiece, Scarcity } from './choose.ts'
+import { Demand } from './demand.ts'
+import { lateItems } from './end.ts'
 import {
   BUILDER_SPARE_MS,
-  BUILDER_SPARE_SHARE,
-  END_HEDGE_MS,
   IN_FLIGHT_BYTES_MAX,
   PEER_REQUESTS_MAX,
   REQUEST_BYTES_MAX,
@@ -35,43 +36,10 @@ import {
 import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
 import { Shares } from './shares.ts'
+import { isSpared } from './spare.ts'
 
-export type DropReason = 'silent' | 'wrong-block'
+export * from './actions.ts'
 
-export type FetchAction =
-  | {
-      readonly do: 'get'
-      readonly peer: string
-      readonly request: number
-      readonly items: readonly number[]
-      /** Nobody else is known to have it: the builder may say that another worker is getting it, and others are to hear of it. */
-      readonly claim: boolean
-    }
-  | { readonly do: 'cancel'; readonly peer: string; readonly request: number }
-  | { readonly do: 'drop'; readonly peer: string; readonly reason: DropReason }
-  /** Nobody known has what is wanted: look for more peers. */
-  | { readonly do: 'seek' }
-  /** Everything wanted is here, and no more will be wanted. */
-  | { readonly do: 'done' }
-
-export interface FetchInit {
-  readonly items: Items
-  /** This node's own name, among those of the peers. */
-  readonly self?: string
-  /** Where this node stands; undefined: it does not know. */
-  readonly rack?: string | undefined
-  readonly random: Random
-  readonly rateDownBytes?: number | undefined
-  /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
-  readonly builderFromMs?: number
-}
-
-/** What became of each item of a request, in the request's order. */
-export const ITEM_GOOD = 1
-export const ITEM_WRONG = 2
-export const ITEM_MISSING = 3
-
-const ASKED_MAX = Number(process.env.ASKED ?? 8)
 export class FetchMachine {
   readonly demand: Demand
   readonly #peers = new Map<string, PeerState>()
@@ -79,7 +47,7 @@ export class FetchMachine {
   readonly #rack: string | undefined
   readonly #scarcity: Scarcity
   readonly #shares: Shares
-  readonly #bucket: Bucket
+  readonly #limiter: Limiter
   #builderFromMs: number
   #inFlightBytes = 0
   #nextRequest = 1
@@ -97,9 +65,9 @@ export class FetchMachine {
     this.#shares = new Shares(init.self ?? '')
     this.#random = init.random
     this.#rack = init.rack
-    this.#bucket = new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
+    this.#limiter = init.limiter ?? new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
-    this.#scarcity = new Scarcity(init.items.segmentCount, init.items.lengths.length)
+    this.#scarcity = new Scarcity(init.items.pieceCount, init.items.lengths.length)
   }
 
   get peers(): ReadonlyMap<string, PeerState> {
@@ -139,7 +107,7 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
-  /** The peer has come to hold segments whole, and to fetch others. */
+  /** The peer has come to hold pieces whole, and to fetch others. */
   peerHolds(now: number, id: string, held: Iterable<number>, getting: Iterable<number>): FetchAction[] {
     const peer = this.#peers.get(id)
     if (peer === undefined) return []
@@ -229,8 +197,8 @@ export class FetchMachine {
     const request = peer?.settle(requestId)
     if (peer === undefined || request === undefined) return []
     peer.heardAt = now
-    const { segments } = this.demand.items
-    for (const item of request.items) this.#scarcity.claimedAt[segments[item]!] = now
+    const { pieces } = this.demand.items
+    for (const item of request.items) this.#scarcity.claimedAt[pieces[item]!] = now
     this.#release(request)
     return this.#decide(now)
   }
@@ -315,7 +283,8 @@ export class FetchMachine {
     }
     // What only the builder has comes first: the swarm is no faster than the builder gives out new blocks.
     for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => this.#rare(peer, now))
-    for (const peer of choosePeerOrder(free, this.#random)) this.#askFor(peer, now, false, () => this.#choose(peer, now))
+    for (const peer of choosePeerOrder(free, this.#random))
+      this.#askFor(peer, now, false, () => this.#choose(peer, now))
   }
 
   #askFor(peer: PeerState, now: number, claim: boolean, choose: () => number[]): void {
@@ -333,59 +302,41 @@ export class FetchMachine {
     // Room for the builder is kept free: others must not keep a node from bringing in what nobody else has.
     const roomBytes = peer.role === 'builder' ? IN_FLIGHT_BYTES_MAX : IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
     if (this.#inFlightBytes >= roomBytes) return false
-    if (peer.role !== 'builder' && peer.requests.size === 0 && this.#asking() >= ASKED_MAX) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
-    return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#bucket.waitMs(now) === 0
+    return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#limiter.waitMs(now) === 0
   }
 
   /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
   #choose(peer: PeerState, now: number): number[] {
     if (peer.role !== 'builder') return this.#take(peer, false, now)
-    return this.#spares(peer, now) ? [] : this.#take(peer, false, now)
+    return isSpared(peer, this.#peers.values(), this.#others.rate(now), now) ? [] : this.#take(peer, false, now)
   }
 
   #rare(builder: PeerState, now: number): number[] {
-    const own = this.#take(builder, true, now, (segment) => this.#shares.isOwn(segment))
+    const own = this.#take(builder, true, now, (piece) => this.#shares.isOwn(piece))
     return own.length > 0 ? own : this.#take(builder, true, now)
   }
 
-  #take(peer: PeerState, spare: boolean, now: number, isOwn?: (segment: number) => boolean): number[] {
-    const segment = chooseSegment(this.demand, peer, this.#scarcity, spare, now, this.#random, isOwn)
-    if (segment === undefined) {
+  #take(peer: PeerState, spare: boolean, now: number, isOwn?: (piece: number) => boolean): number[] {
+    const piece = choosePiece(this.demand, peer, this.#scarcity, spare, now, this.#random, isOwn)
+    if (piece === undefined) {
       // What the builder is not asked for now, because others are getting it, may be asked for later.
       if (peer.role !== 'builder') peer.nothingAt = peer.changes + this.demand.wants
       return []
     }
-    peer.segment = segment
-    const { segments } = this.demand.items
+    peer.piece = piece
+    const { pieces } = this.demand.items
     const { hookHolders, holders } = this.#scarcity
-    const takes = (item: number) => peer.hasItem(item, segments[item]!) && !(spare && hookHolders[item]! > 0)
+    const takes = (item: number) => peer.hasItem(item, pieces[item]!) && !(spare && hookHolders[item]! > 0)
     const enters = (next: number) =>
-      peer.mayHaveSegment(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
-    return this.demand.take(segment, takes, enters)
-  }
-
-  #asking(): number {
-    let count = 0
-    for (const peer of this.#peers.values()) if (peer.requests.size > 0 && peer.role !== 'builder') count++
-    return count
+      peer.mayHavePiece(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
+    return this.demand.take(piece, takes, enters)
   }
 
   #builderRate(): number {
     let rate = 0
     for (const peer of this.#peers.values()) if (peer.role === 'builder') rate = Math.max(rate, peer.rate)
     return rate
-  }
-
-  #spares(builder: PeerState, now: number): boolean {
-    const rate = this.#others.rate(now)
-    if (rate > 0 && rate >= builder.rate * BUILDER_SPARE_SHARE) return true
-    // Others that were asked a moment ago have not had the time to show how fast they are.
-    for (const { role, deliveredAt, requests } of this.#peers.values()) {
-      if (role === 'builder' || deliveredAt > 0) continue
-      for (const request of requests.values()) if (now - request.at < BUILDER_SPARE_MS) return true
-    }
-    return false
   }
 
   #ask(peer: PeerState, items: readonly number[], now: number, claim = false): void {
@@ -397,7 +348,7 @@ export class FetchMachine {
     const request: Request = { id: this.#nextRequest++, items, bytes, at: now, hedged: false }
     peer.sent(request)
     this.#inFlightBytes += bytes
-    this.#bucket.spend(now, bytes * this.#wireRatio)
+    this.#limiter.spend(now, bytes * this.#wireRatio)
     this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim })
   }
 
@@ -408,14 +359,7 @@ export class FetchMachine {
       for (const other of this.#peers.values()) {
         if (other === peer) continue
         for (const request of other.requests.values()) {
-          if (request.hedged || request.arrivedAt !== undefined) continue
-          if (now - request.at < Math.max(END_HEDGE_MS, 2 * Math.min(other.latencyMs, peer.latencyMs))) continue
-          const items = request.items.filter(
-            (item) =>
-              this.demand.isAsked(item) &&
-              this.demand.askers(item) === 1 &&
-              peer.hasItem(item, this.demand.items.segments[item]!),
-          )
+          const items = lateItems(this.demand, other, request, peer, now)
           if (items.length === 0) continue
           this.#ask(peer, items, now)
           if (!this.#mayAsk(peer, now)) break

@@ -26,11 +26,14 @@ const STEPS = [
   ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
   ...[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].map((n) => n * DAY),
 ]
-/** Marks of a scale on which each step is some times the one before; the rougher ones are for wide ranges. */
+/** Marks of a logarithmic scale, those first that are wanted most. */
 const MARKS = [
-  [...STEPS.filter((seconds) => seconds < 1), ...[1, 2, 5, 10, 20, 30].flatMap((n) => [n, n * MINUTE]), ...hours()],
-  [0.001, 0.01, 0.1, 1, 10, MINUTE, 10 * MINUTE, HOUR, 6 * HOUR, DAY, 10 * DAY, 100 * DAY],
+  ...[0.001, 0.01, 0.1, 1, 10, MINUTE, 10 * MINUTE, HOUR, 10 * HOUR, DAY, 10 * DAY, 100 * DAY],
+  ...[0.002, 0.02, 0.2, 2, 30, 2 * MINUTE, 30 * MINUTE, 3 * HOUR, 3 * DAY, 30 * DAY],
+  ...[0.005, 0.05, 0.5, 5, 20, 5 * MINUTE, 20 * MINUTE, 2 * HOUR, 5 * HOUR, 2 * DAY, 5 * DAY],
 ]
+/** Between two of them, in pixels: their labels are side by side. */
+const MARK_SPACE = 52
 
 /** Time from zero. @param most tick marks */
 export function linearTime(max: number, from: number, to: number, most: number): TimeScale {
@@ -41,11 +44,14 @@ export function linearTime(max: number, from: number, to: number, most: number):
 }
 
 /** Time for ranges in which the longest is many times the shortest. */
-export function logTime(min: number, max: number, from: number, to: number, most: number): TimeScale {
+export function logTime(min: number, max: number, from: number, to: number): TimeScale {
   const scale = scaleLog([min, max], [from, to]).clamp(true)
-  const within = MARKS.map((marks) => marks.filter((seconds) => seconds >= min && seconds <= max).sort((a, b) => a - b))
-  const ticks = within.find((marks) => marks.length <= most) ?? within.at(-1)!
-  return Object.assign((seconds: number) => scale(seconds), { ticks })
+  const ticks: number[] = []
+  for (const mark of MARKS) {
+    if (mark < min || mark > max) continue
+    if (ticks.every((other) => Math.abs(scale(other) - scale(mark)) >= MARK_SPACE)) ticks.push(mark)
+  }
+  return Object.assign((seconds: number) => scale(seconds), { ticks: ticks.sort((a, b) => a - b) })
 }
 
 /** Grid lines and labels of time below the plot. */
@@ -80,11 +86,7 @@ export function px(value: number): number {
 
 /** Width of text in pixels, about: pages are drawn without measuring. */
 export function textWidth(text: string, size: number): number {
-  return 0.56 * size * text.length
-}
-
-function hours(): number[] {
-  return [1, 2, 5, 10, 24, 48, 120, 240, 480, 2400].map((n) => n * HOUR)
+  return 0.55 * size * text.length
 }
 
 /** The text, or as much of it as has room. */

@@ -27,7 +27,7 @@ interface Shape {
   /** Names stand above their rows: there is no room beside them. */
   readonly above: boolean
 }
-const WIDE: Shape = { width: 1040, left: 200, right: 24, row: 26, plot: 320, ticks: 14, above: false }
+const WIDE: Shape = { width: 1040, left: 220, right: 24, row: 26, plot: 320, ticks: 14, above: false }
 const NARROW: Shape = { width: 360, left: 46, right: 14, row: 40, plot: 260, ticks: 6, above: true }
 
 /** Where things are drawn, and the scales of time and of parts. */
@@ -45,11 +45,12 @@ export function completionPlot(result: SimulationResult): Markup {
 
 function draw(result: SimulationResult, shape: Shape): Markup {
   const shown = shownOf(result)
-  const { boundSeconds: bound, cluster } = result
+  const { cluster } = result
+  const bound = leastOf(result)
   const top = TOP + shown.length * shape.row + 34
   const box = { left: shape.left, right: shape.width - shape.right, top, bottom: top + shape.plot }
   const log = longest(shown, bound) > LINEAR_TIMES_MAX * bound
-  const x = log ? logScale(shown, bound, box, shape) : linearScale(shown, bound, box, shape)
+  const x = log ? logScale(shown, bound, box) : linearScale(shown, bound, box, shape)
   const frame: Frame = { shape, box, x, y: (part) => box.bottom - part * shape.plot }
   const from = cluster.arrival === 'spread' ? 'time since each node joined' : 'time since the start'
   const label = `Part of the nodes that have the image over time, for ${shown.map(({ title }) => title).join(', ')}. The table above has the figures.`
@@ -61,7 +62,7 @@ ${amountAxis(
   box,
 )}
 <text class="axis" x="${shape.above ? 14 : px(box.left - 6)}" y="${px(box.top - 12)}" text-anchor="${shape.above ? 'start' : 'end'}" aria-hidden="true">nodes with the image</text>
-${boundLine(bound, frame)}
+${boundLine(bound, frame, cluster.arrival === 'spread')}
 ${shown.map((one, row) => range(one, TOP + row * shape.row, frame))}
 ${shown.toReversed().map((one) => curve(one, frame))}
 ${!shape.above && labels(shown, bound, frame)}
@@ -76,18 +77,30 @@ function linearScale(shown: readonly Shown[], bound: number, { left, right }: Bo
   return linearTime(Math.max(0.001, longest(shown, bound)) * 1.04, left, right, ticks)
 }
 
-function logScale(shown: readonly Shown[], bound: number, { left, right }: Box, { ticks }: Shape): TimeScale {
+function logScale(shown: readonly Shown[], bound: number, { left, right }: Box): TimeScale {
   const last = longest(shown, bound)
   const first = Math.min(...shown.flatMap(({ result }) => result.completions[0]?.seconds ?? []), bound || last)
   const least = Math.max(first, (bound || last) / 50, last / 1e6)
-  return logTime(least * 0.7, last * 1.15, left, right, ticks)
+  return logTime(least * 0.7, last * 1.15, left, right)
 }
 
-function boundLine(bound: number, { x, box }: Frame): Markup {
+/**
+ * What the curves are held against: the bound of the cluster; where nodes come at different times and each is counted
+ * from its own, what a node like most needs when its link is all that limits it.
+ */
+function leastOf({ boundSeconds, cluster, image }: SimulationResult): number {
+  if (cluster.arrival === 'together') return boundSeconds
+  return (image.blockBytes * (1 - image.hotFraction) * image.wireRatio) / cluster.nodeDownBytes
+}
+
+function boundLine(bound: number, { x, box }: Frame, spread: boolean): Markup {
   const at = px(x(bound))
-  const text = `bound ${duration(bound)}`
+  const text = spread ? `link alone ${duration(bound)}` : `bound ${duration(bound)}`
+  const told = spread
+    ? `A node like most needs ${duration(bound)} if nothing but its link limits it`
+    : `No strategy can bring it to all nodes before ${duration(bound)}`
   const before = at + 6 + textWidth(text, SIZE) > box.right
-  return html`<path class="bound" d="M${at} 28V${px(box.bottom)}"><title>No strategy can bring it to all nodes before ${duration(bound)}</title></path>
+  return html`<path class="bound" d="M${at} 28V${px(box.bottom)}"><title>${told}</title></path>
 <text class="name" x="${before ? at - 6 : at + 6}" y="24" text-anchor="${before ? 'end' : 'start'}" aria-hidden="true">${text}</text>`
 }
 
@@ -95,9 +108,9 @@ function range({ title, look, result }: Shown, top: number, { x, box, shape }: F
   const { completions, endedSeconds } = result
   const y = px(top + (shape.above ? shape.row - 9 : shape.row / 2))
   const nameY = px(shape.above ? top + 18 : top + shape.row / 2 + 4.5)
-  const nameX = shape.above ? box.left : px(box.left - 12)
-  const text = fitted(title, SIZE, shape.above ? box.right - box.left : box.left - 50)
-  const head = html`<path class="curve ${look}" d="M${shape.above ? 12 : 6} ${px(nameY - 4.5)}h26"/><text class="name" x="${nameX}" y="${nameY}" text-anchor="${shape.above ? 'start' : 'end'}">${text}<title>${title}</title></text>`
+  const nameX = shape.above ? box.left : 44
+  const text = fitted(title, SIZE, (shape.above ? box.right : box.left - 8) - nameX)
+  const head = html`<path class="curve ${look}" d="M${shape.above ? 12 : 8} ${px(nameY - 4.5)}h26"/><text class="name halo" x="${nameX}" y="${nameY}">${text}<title>${title}</title></text>`
   if (completions.length === 0) {
     return html`<g>${head}<text class="tick" x="${px(box.left + 8)}" y="${px(y + 4)}">no node has it after ${duration(endedSeconds)}</text></g>`
   }
@@ -129,7 +142,7 @@ function curve({ title, look, result }: Shown, { x, y, box }: Frame): Markup | u
   const start = { seconds: points[0]!.seconds, part: 0 }
   const rest = last.part < 1 ? `H${px(box.right)}` : ''
   const told = `${title}: ${last.part < 1 ? percent(last.part) : 'all nodes'} after ${duration(last.seconds)}`
-  return html`<path class="curve ${look}" d="M${px(box.left)} ${px(box.bottom)}${path([start, ...points])!.replace('M', 'L')}${rest}"><title>${told}</title></path>`
+  return html`<path class="curve ${look}" d="${path([start, ...points])!}${rest}"><title>${told}</title></path>`
 }
 
 function labels(shown: readonly Shown[], bound: number, { x, box }: Frame): Markup {

@@ -46,8 +46,9 @@ export function uplinksPlot({ title, result }: Shown): Markup {
     const told = `${name}: out ${useText(up)}; in ${useText(down)}`
     return html`<path class="touch" d="M${box.left} ${px(box.top + i * each)}H${box.right}v${px(each)}H${box.left}z"><title>${told}</title></path>`
   })
+  const racks = limited(result.racks)
   const names = [...new Set([0, rows.length - 1])].map((row) => {
-    const text = fitted(rows[row]?.name ?? '', 12, box.left - 10)
+    const text = fitted((row === 0 ? racks[0] : racks.at(-1))?.name ?? '', 12, box.left - 10)
     return html`<text class="tick" x="${box.left - 6}" y="${px(box.top + (row + 0.5) * each + 4)}" text-anchor="end">${text}</text>`
   })
   const label = `${title}: use of the uplinks over ${duration(endedSeconds)}. ${uplinkWords(result)}`

@@ -1,13 +1,14 @@
 /**
  * A BitTorrent-like swarm over the whole image (BEP 3; Cohen 2003): a tracker that names 50 peers at random, pieces of 4
  * MiB, the rarest first, four upload slots for who gives the most and one at random, endgame. Peers seed when they are
- * done. What a peer has is known to its neighbours at once, and a piece comes from one peer: both a little better than
- * the real thing.
+ * done. Which pieces are rare is known to all, what a peer has to its neighbours at once: a little better than the real
+ * thing.
  */
+import type { Cluster } from '../../cluster.ts'
 import type { Process, Run, Strategy } from '../../run.ts'
 import { fileQuantumMs } from '../files.ts'
 import { type Pipe, Pipes } from '../pipes.ts'
-import { hasRoom, rechoke } from './choking.ts'
+import { nextServed, rechoke } from './choking.ts'
 import {
   AHEAD,
   ANNOUNCE_ANSWER_MS,
@@ -23,7 +24,12 @@ import { Peer, type Side, sidesOf } from './peer.ts'
 import { Tracker } from './tracker.ts'
 
 /** The swarm lasts about so many passes of the file over a node's link. */
-const PASSES = 1.5
+const PASSES = 4
+/** Pieces of all peers together that a run affords, and how many an image has at least. */
+const PIECES_ALL_MAX = 2_000_000
+const PIECES_MIN = 250
+/** How often in all a peer looks for somebody to give a free slot to, beside when one becomes free. */
+const FILLS = 100
 
 export const bittorrent: Strategy = {
   name: 'bittorrent',
@@ -32,19 +38,31 @@ export const bittorrent: Strategy = {
   begin: (run) => new Swarm(run),
 }
 
+/** As large as they are, whatever the grain, unless the swarm is so large that a run could not afford it. */
+function pieceBytes({ image, hosts, grain }: Cluster): number {
+  const piecesMax = Math.max(PIECES_MIN, PIECES_ALL_MAX / hosts.length)
+  return Math.max(PIECE_BYTES / grain, image.fileBytes / piecesMax)
+}
+
 class Swarm implements Process {
   readonly #run: Run
   readonly #peers: readonly Peer[]
   readonly #pipes: Pipes
   readonly #tracker: Tracker
   readonly #pieces: number
+  readonly #pieceBytes: number
+  /** Free slots are given away each time that a peer has so many more pieces. */
+  readonly #fillPieces: number
   readonly #sideOf = new WeakMap<Pipe, Side>()
 
   constructor(run: Run) {
     const { image, hosts } = run.cluster
     this.#run = run
-    this.#pieces = Math.max(1, Math.ceil(image.fileBytes / PIECE_BYTES))
-    this.#peers = hosts.map(({ index, complete }) => new Peer(index, this.#pieces, complete, run.random(index)))
+    this.#pieceBytes = pieceBytes(run.cluster)
+    this.#pieces = Math.max(1, Math.ceil(image.fileBytes / this.#pieceBytes))
+    this.#fillPieces = Math.ceil(this.#pieces / FILLS)
+    const spread = new Uint32Array(this.#pieces).fill(hosts.filter(({ complete }) => complete).length)
+    this.#peers = hosts.map(({ index, complete }) => new Peer(index, complete, spread, run.random(index)))
     this.#tracker = new Tracker(run.random(-1))
     this.#pipes = new Pipes(run, (pipe) => {
       const side = this.#sideOf.get(pipe)
@@ -99,34 +117,35 @@ class Swarm implements Process {
     const [there, back] = sidesOf(a, b)
     a.meet(there)
     b.meet(back)
-    this.#wants(there)
-    this.#wants(back)
+    this.#fill(a)
+    this.#fill(b)
   }
 
   #disconnect(side: Side): void {
     for (const one of [side, side.mirror]) {
       if (one.pipe !== undefined) this.#pipes.close(one.pipe)
       one.pipe = undefined
-      one.unchoked = false
       one.of.part(one)
     }
     for (const { of } of [side, side.mirror]) this.#askAll(of)
   }
 
-  /** The other has something that this one lacks: it is served at once if there is a free slot. */
-  #wants(side: Side): void {
-    const { mirror } = side
-    if (side.wanted === 0 || mirror.unchoked || !mirror.of.here || !hasRoom(mirror.of)) return
-    mirror.unchoked = true
-    this.#ask(side)
+  /** Gives free slots to those that want something. */
+  #fill(peer: Peer): void {
+    if (!peer.here || peer.held === 0) return
+    for (;;) {
+      const side = nextServed(peer)
+      if (side === undefined) return
+      peer.served.add(side)
+      this.#ask(side.mirror)
+    }
   }
 
   #serve(peer: Peer, served: ReadonlySet<Side>): void {
-    for (const side of peer.sides) {
-      const before = side.unchoked
-      side.unchoked = served.has(side)
-      if (side.unchoked && !before) this.#ask(side.mirror)
-    }
+    const fresh = [...served].filter((side) => !peer.served.has(side))
+    peer.served.clear()
+    for (const side of served) peer.served.add(side)
+    for (const side of fresh) this.#ask(side.mirror)
   }
 
   #askAll(peer: Peer): void {
@@ -138,7 +157,7 @@ class Swarm implements Process {
   #ask(side: Side): void {
     const { of, mirror } = side
     const { clock, network } = this.#run
-    if (!mirror.unchoked || !of.here || side.snubbedUntilMs > clock.now()) return
+    if (!mirror.of.served.has(mirror) || !of.here || side.snubbedUntilMs > clock.now()) return
     while (side.asked.size < AHEAD) {
       const piece = of.choose(side)
       if (piece === undefined) return
@@ -156,7 +175,7 @@ class Swarm implements Process {
       this.#sideOf.set(side.pipe, side)
     }
     const last = piece === this.#pieces - 1
-    const bytes = last ? this.#run.cluster.image.fileBytes - piece * PIECE_BYTES : PIECE_BYTES
+    const bytes = last ? this.#run.cluster.image.fileBytes - piece * this.#pieceBytes : this.#pieceBytes
     this.#pipes.send(side.pipe, bytes, () => this.#arrived(side.mirror, piece, bytes))
   }
 
@@ -181,14 +200,14 @@ class Swarm implements Process {
 
   #got(peer: Peer, piece: number): void {
     const { ledger, clock } = this.#run
-    for (const side of peer.sides) {
-      const { mirror } = side
-      mirror.of.told(mirror, piece)
-      if (mirror.of.complete) continue
-      if (side.unchoked) this.#ask(mirror)
-      else if (mirror.wanted === 1) this.#wants(mirror)
+    for (const side of peer.served) if (side.other.has[piece] === 0) this.#ask(side.mirror)
+    if (peer.complete || peer.held % this.#fillPieces === 1 % this.#fillPieces) this.#fill(peer)
+    if (!peer.complete) return
+    ledger.complete(peer.host, clock.now())
+    // It wants nothing any more: others have its slots.
+    for (const { mirror } of peer.sides) {
+      if (mirror.of.served.delete(mirror)) this.#fill(mirror.of)
     }
-    if (peer.complete) ledger.complete(peer.host, clock.now())
   }
 
   /** Gives up for a while who sends nothing of what it was asked for; others are asked for it. */

@@ -18,16 +18,23 @@ export function rechoke(peer: Peer): Set<Side> {
   return served
 }
 
-/** Whether a slot is free for somebody who has just become interested. */
-export function hasRoom(peer: Peer): boolean {
+/** @returns somebody who wants something and has no slot, where one is free; at random */
+export function nextServed(peer: Peer): Side | undefined {
   let served = 0
-  for (const side of peer.sides) if (side.unchoked && isInterested(side)) served++
-  return served < SLOTS + 1
+  for (const side of peer.served) if (isInterested(side)) served++
+  if (served > SLOTS) return undefined
+  const { sides } = peer
+  let at = Math.floor(peer.random() * sides.length)
+  for (let i = 0; i < sides.length; i++, at = at + 1 === sides.length ? 0 : at + 1) {
+    const side = sides[at]!
+    if (!peer.served.has(side) && isInterested(side)) return side
+  }
+  return undefined
 }
 
 /** The other wants something of this one. */
-function isInterested({ mirror }: Side): boolean {
-  return mirror.wanted > 0
+function isInterested({ other, mirror }: Side): boolean {
+  return other.here && other.wants(mirror)
 }
 
 function shuffled(sides: Side[], peer: Peer): Side[] {

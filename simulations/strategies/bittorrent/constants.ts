@@ -19,3 +19,5 @@ export const AHEAD = 2
 export const RANDOM_FIRST = 4
 /** A peer that sends nothing of what it was asked for is asked no more for a while. */
 export const SNUB_MS = 20_000
+/** The rarest of so many open pieces is nearly the rarest of all. */
+export const SAMPLE_PIECES = 64

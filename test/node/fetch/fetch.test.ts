@@ -35,7 +35,8 @@ function changed(node: MemoryNode, changes: Partial<BlockSource>): BlockSource {
     openSession: (peer) => server.openSession(peer),
     joined: (root, client, tell) => server.joined(root, client, tell),
     turnedAway: (root, client) => server.turnedAway(root, client),
-    claimed: (root, segments, except) => server.claimed(root, segments, except),
+    admits: (root) => server.admits(root),
+    claimed: (root, peer, pieces, except) => server.claimed(root, peer, pieces, except),
     heardOf: (root, peers) => server.heardOf(root, peers),
     ...changes,
   }

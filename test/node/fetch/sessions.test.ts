@@ -59,6 +59,7 @@ class Bench {
       closed: (peer, error) => this.closed.push({ peer, error }),
       frame: () => {},
       busy: () => {},
+      claimed: () => {},
       have: (peer, held) => this.news.push(`${peer} has ${held}`),
       heard: () => {},
     })

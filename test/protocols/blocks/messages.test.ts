@@ -6,12 +6,13 @@ import {
   CLIENT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
   GET_BLOCKS_MAX,
-  HAVE_SEGMENTS_MAX,
+  HAVE_PIECES_MAX,
   HEADER_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   PEER_ADDRESSES_MAX,
   PEER_ID_CHARS_MAX,
   PEERS_MAX,
+  PIECES_MAX,
   PROBE_HASHES_MAX,
   PROBE_PREFIX_BYTES,
   RACK_CHARS_MAX,
@@ -29,7 +30,6 @@ import {
   tellablePeers,
 } from '../../../protocols/blocks/messages.ts'
 import { HotblockError } from '../../../protocols/errors.ts'
-import { SEGMENTS_MAX } from '../../../protocols/table/constants.ts'
 import { throwsCode } from '../../support/failures.ts'
 import { rootOf } from '../../support/records.ts'
 import { integer, randomBytes, withSeeds } from '../../support/seeds.ts'
@@ -51,10 +51,10 @@ const CLIENT: ClientHeader[] = [
   { t: 'peers', peers: [] },
   { t: 'peers', peers: PEERS },
 ]
-const SEGMENTS = Array.from({ length: HAVE_SEGMENTS_MAX }, (_, i) => SEGMENTS_MAX - 1 - i)
+const SEGMENTS = Array.from({ length: HAVE_PIECES_MAX }, (_, i) => PIECES_MAX - 1 - i)
 const SERVER: ServerHeader[] = [
   { t: 'state', holds: 'all', total: 0 },
-  { t: 'state', holds: 'some', total: SEGMENTS_MAX },
+  { t: 'state', holds: 'some', total: PIECES_MAX },
   { t: 'state', holds: 'none', total: 0, rack: 'r1' },
   { t: 'full', peers: [] },
   { t: 'full', peers: PEERS },
@@ -128,10 +128,10 @@ test('headers with wrong, missing or further fields are refused', () => {
     { t: 'state', holds: 'much', total: 1 },
     { t: 'state', holds: 'all', total: 1, rack: 7 },
     { t: 'full' },
-    { t: 'state', holds: 'some', total: SEGMENTS_MAX + 1 },
+    { t: 'state', holds: 'some', total: PIECES_MAX + 1 },
     { t: 'state', holds: 'some', total: -1 },
-    { t: 'have', held: [SEGMENTS_MAX], getting: [] },
-    { t: 'have', held: new Array(HAVE_SEGMENTS_MAX + 1).fill(1), getting: [] },
+    { t: 'have', held: [PIECES_MAX], getting: [] },
+    { t: 'have', held: new Array(HAVE_PIECES_MAX + 1).fill(1), getting: [] },
     { t: 'have', held: [-1], getting: [] },
     { t: 'frame', id: 1, enc: 2 },
     { t: 'frame', id: 1, enc: 0, miss: [1] },

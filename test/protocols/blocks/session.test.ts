@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { getBit, newBits, setBit } from '../../../protocols/bits.ts'
-import { HAVE_SEGMENTS_MAX, PEERS_MAX, RACK_CHARS_MAX } from '../../../protocols/blocks/constants.ts'
+import { HAVE_PIECES_MAX, PEERS_MAX, RACK_CHARS_MAX } from '../../../protocols/blocks/constants.ts'
 import { encodeMessage } from '../../../protocols/blocks/messages.ts'
 import { block, codeOf, withServer } from '../../support/block-sessions.ts'
 import { MemorySource, sessionWith, sha256 } from '../../support/block-source.ts'
@@ -176,7 +176,7 @@ test('a peer that asked before the image began to be fetched hears of it then', 
 
 test('more news than one message holds comes in several', async () => {
   const source = new MemorySource()
-  const count = 2 * HAVE_SEGMENTS_MAX + 10
+  const count = 2 * HAVE_PIECES_MAX + 10
   const image = source.holdingsOf.begin(ROOT, 200_000)
   const { session, told } = await sessionWith(source)
   await session.open(ROOT, 200_000)

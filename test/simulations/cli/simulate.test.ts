@@ -85,11 +85,14 @@ test('--json prints the result; flags go before the file', () => {
   })
 })
 
-test('--report writes a page', () => {
+test('--report writes a page, which says how to play the same again', () => {
   return withScenario(SMALL, async (path, directory) => {
     const page = join(directory, 'page.html')
-    assert.is((await hotblock(['simulate', path, '--strategy', 'chain', '--report', page])).status, 0)
-    assert.match(await readFile(page, 'utf8'), /^<!doctype html>/i)
+    const flags = ['--nodes', '9', '--strategy', 'chain']
+    assert.is((await hotblock(['simulate', path, ...flags, '--report', page])).status, 0)
+    const text = await readFile(page, 'utf8')
+    assert.match(text, /^<!doctype html>/i)
+    assert.ok(text.includes(`hotblock simulate ${path} --seed 1 --nodes 9 --strategy chain<`))
     const { status, stderr } = await hotblock(['simulate', path, '--strategy', 'chain', '--report', '/nowhere/x.html'])
     assert.is(status, 4, stderr)
   })
@@ -178,7 +181,7 @@ test('a trace that cannot be read is named with its line', () => {
 })
 
 test('the user can end it', async () => {
-  let interrupt: () => void = () => {}
+  let interrupt: (signal: NodeJS.Signals) => void = () => {}
   const running = hotblock(['simulate', 'cern-2010'], {
     environment: {
       onSignal(callback) {
@@ -186,7 +189,7 @@ test('the user can end it', async () => {
       },
     },
   })
-  setTimeout(() => interrupt(), 700)
+  setTimeout(() => interrupt('SIGINT'), 700)
   const { status, stderr } = await running
   assert.is(status, 12)
   assert.match(stderr, /CANCELLED: stopped on request/)
