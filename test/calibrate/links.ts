@@ -60,7 +60,11 @@ export function makeLinks(plan: Plan): Links {
   const switches = `${prefix}-switch`
   const made: string[] = []
   const close = (): void => {
-    for (const name of made.splice(0)) tryTool('ip', ['netns', 'del', name])
+    for (const name of made.splice(0)) {
+      // What was started on the hosts and has not ended, as when the user stops everything.
+      for (const pid of tryTool('ip', ['netns', 'pids', name]).split('\n').filter(Boolean)) kill(Number(pid))
+      tryTool('ip', ['netns', 'del', name])
+    }
   }
   try {
     for (const name of [switches, ...hosts.map(nameOf)]) {
@@ -154,10 +158,19 @@ function tool(command: string, args: readonly string[], input = ''): string {
   return execFileSync(command, args, { env, input, encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] })
 }
 
-function tryTool(command: string, args: readonly string[]): void {
+/** @returns what it printed; nothing if it failed, since what it was for was not there or is gone already */
+function tryTool(command: string, args: readonly string[]): string {
   try {
-    tool(command, args)
+    return tool(command, args)
   } catch {
-    // It was not there, or is gone already.
+    return ''
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
   }
 }

@@ -22,8 +22,8 @@ import { PAYLOAD_SHARE, playVirtual, simImage } from './virtual.ts'
 
 /** Simulated runs, of which the median counts. */
 const SEEDS = 9
-/** Daemons that keep more of the machine busy than this are held up by it, not by their links. */
-const BUSY_SHARE = 0.7
+/** A daemon that waits for a processor for more of the time is held up by the machine, not by its links. */
+const WAIT_SHARE = 0.15
 
 const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
 
@@ -58,6 +58,11 @@ async function calibrate(plan: Plan, directory: string): Promise<number> {
   const simulated = Array.from({ length: SEEDS }, (_, i) => playVirtual(plan, image, plan.seed + i))
   const real: RealRun[] = []
   const links = makeLinks(plan)
+  const stop = (): void => {
+    links.close()
+    process.exit(130)
+  }
+  process.once('SIGINT', stop).once('SIGTERM', stop)
   try {
     for (let run = 1; run <= plan.runs; run++) {
       const played = await playReal(plan, links, path, image.blockBytes)
@@ -66,6 +71,7 @@ async function calibrate(plan: Plan, directory: string): Promise<number> {
       say(`run ${run}: makespan ${formatSeconds(makespanSeconds)}, p50 ${formatSeconds(p50Seconds)}`)
     }
   } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop)
     links.close()
   }
   const rows = compare(
@@ -74,11 +80,14 @@ async function calibrate(plan: Plan, directory: string): Promise<number> {
     plan.racks,
   )
   const processors = Math.max(...real.map((run) => run.processors))
-  const held = processors > BUSY_SHARE * availableParallelism()
+  const waited = Math.max(...real.map((run) => run.waited))
+  const held = waited > WAIT_SHARE
   const boundSeconds = plan.sizeBytes / (plan.linkBytes * PAYLOAD_SHARE)
   if (plan.json) {
     const runs = { real, simulated }
-    console.log(JSON.stringify({ plan, segments: image.segmentCount, boundSeconds, rows, processors, held, runs }))
+    console.log(
+      JSON.stringify({ plan, segments: image.segmentCount, boundSeconds, rows, processors, waited, held, runs }),
+    )
   } else {
     const { nodes, racks, linkBytes, sizeBytes } = plan
     const bits = (linkBytes * 8) / 1e6
@@ -91,9 +100,11 @@ async function calibrate(plan: Plan, directory: string): Promise<number> {
     const columns = [{ head: '' }, ...['real', 'simulated', 'off', ''].map((head) => ({ head, right: true }))]
     console.log(table(columns, rows.map(shown), style))
     const overheads = real.map(({ overhead }) => overhead.toFixed(3)).join(', ')
-    console.log(`\nthe daemons kept ${processors.toFixed(2)} of ${availableParallelism()} processors busy`)
+    console.log(`\nthe daemons kept ${processors.toFixed(2)} of ${availableParallelism()} processors busy,`)
+    console.log(`and waited for one for at most ${(waited * 100).toFixed(0)} % of the time`)
     console.log(`bytes on the links for each that was received for the fetch: ${overheads}`)
-    if (held) console.log('that is too much: it was the processors that held the daemons up, not the links')
+    if (held)
+      console.log('that is too much: it was the machine that held the daemons up, not their links; let it do less')
   }
   return rows.every(({ within }) => within) ? 0 : 1
 }
