@@ -24,7 +24,15 @@ testBuild('a good one comes up, also by hotblock launch; a broken one is no imag
     assert.ok(readFileSync(direct.initrd ?? '').length > 4 * MIB)
     assert.equal(
       direct.progress.map(({ phase, text }) => `${phase} ${text}`),
-      ['resolve versions of packages', 'stage base', 'stage boot', 'assemble .img file', 'boot direct', 'done '],
+      [
+        'resolve versions of packages',
+        'stage base',
+        'stage boot',
+        'stage custom',
+        'assemble .img file',
+        'boot direct',
+        'done ',
+      ],
     )
     assert.ok(direct.progress.every(({ fraction }, i, all) => fraction >= (all[i - 1]?.fraction ?? 0)))
 
