@@ -2,6 +2,9 @@
  * What a running daemon can be asked: the contract between the control server (and with it the CLI, the hooks and the
  * pages) and the daemon behind it. The field names are those of the CLI's --json. Bytes are integers, times seconds.
  */
+import type { OrderPriority } from '../protocols/orders/messages.ts'
+import type { Priority } from '../protocols/orders/priority.ts'
+import type { ToldMoment } from './hooks/core/limits.ts'
 
 export interface PublishReport {
   name: string
@@ -90,6 +93,29 @@ export interface FetchProgress {
   seconds: number
 }
 
+/** A complete image that the caller uses: it stays where it is until the call that holds it ends. */
+export interface HeldImage {
+  name: string
+  root: string
+  /** Absolute path of its bytes, which are read-only. */
+  path: string
+  format: string
+  imageBytes: number
+}
+
+/** Streamed by hold: the fetch, where one is needed; then `held`, once. */
+export interface HoldProgress {
+  fetch?: FetchProgress
+  held?: HeldImage
+}
+
+export interface HoldOptions {
+  /** For the waiting. */
+  timeoutSeconds?: number | undefined
+  /** Holds this image, which has to be here, whatever the name points at by now: nothing is fetched. */
+  root?: string | undefined
+}
+
 export interface PublishProgress {
   phase: 'cut' | 'import' | 'sign' | 'done'
   doneBytes: number
@@ -116,11 +142,82 @@ export interface TransferRow {
   name: string
   root: string
   phase: FetchPhase
+  /** What it is wanted for: job (somebody waits), allocated, seed or reseed. */
+  priority: Priority
   doneBytes: number
   imageBytes: number
   wireBytes: number
   peers: number
   seconds: number
+}
+
+/** An image that is whole on this node, as schedulers' helpers are told of it. */
+export interface HeldReport {
+  /** Names of complete images, sorted. */
+  names: string[]
+}
+
+export interface WaitReport {
+  name: string
+  root: string
+  imageBytes: number
+  /** The image in the node's home, read-only. */
+  path: string
+  /** From the call to the end. */
+  seconds: number
+}
+
+/** What a hook tells. Everything is checked again: a hook takes it from jobs. */
+export interface HookCall {
+  moment: ToldMoment
+  scheduler: string
+  /** The scheduler's name of the job, or empty. */
+  job: string
+  /** NAME or NAME@BUILDER. */
+  names: string[]
+  /** A list of hosts as schedulers write them; empty: none. At submit the seeds, at allocate the nodes of the job. */
+  hosts: string
+}
+
+export interface HookAnswer {
+  accepted: string[]
+  /** Those that no trusted builder has published yet, as far as this node knows. */
+  unknown: string[]
+  /** How many hosts will be told. */
+  hosts: number
+}
+
+/** How an order to other nodes goes, or went. */
+export interface OrderReport {
+  names: string[]
+  priority: OrderPriority
+  scheduler: string
+  job: string
+  hosts: number
+  /** Hosts that took it; that refused it or could not; that could not be reached; that are still to be told. */
+  taken: number
+  refused: number
+  unreachable: number
+  pending: number
+  /** The first few that did not take it, with why. */
+  failures: { host: string; reason: string }[]
+  /** ISO 8601. */
+  time: string
+  /** Until the last host was told, or until now. */
+  seconds: number
+}
+
+export interface HooksReport {
+  /** Calls of hooks since the start, by moment. */
+  calls: Record<ToldMoment, number>
+  /** What went wrong with hooks, by failure code, as far as their spool has told. */
+  failures: Record<string, number>
+  /** Orders to hosts since the start. */
+  sent: { taken: number; refused: number; unreachable: number; pending: number }
+  /** Orders of schedulers' nodes to this one. */
+  received: { taken: number; refused: number }
+  /** The newest orders, newest first. */
+  orders: OrderReport[]
 }
 
 export interface StatusReport {
@@ -136,6 +233,7 @@ export interface StatusReport {
   transfers: TransferRow[]
   /** Names that prefetch waits for. */
   wants: string[]
+  hooks: HooksReport
   served: { bytes: number; blocks: number; refused: number }
   store: {
     imageBytes: number
@@ -183,8 +281,31 @@ export interface NodeApi {
     progress: (p: FetchProgress) => void,
     signal: AbortSignal,
   ): Promise<FetchReport>
+  /**
+   * Waits until an image is here (see wait), says that it is, and keeps it from eviction and removal until `signal` aborts or
+   * the daemon stops. Ends only by failing, after that with CANCELLED.
+   */
+  hold(name: string, options: HoldOptions, progress: (p: HoldProgress) => void, signal: AbortSignal): Promise<never>
   /** Remembers the names (also over restarts) until they are here. Returns at once. */
-  prefetch(names: string[]): Promise<{ accepted: string[] }>
+  prefetch(names: string[], options?: { priority?: OrderPriority | undefined }): Promise<{ accepted: string[] }>
+  /**
+   * Has other nodes prefetch the names. Resolves when each host was told, or could not be.
+   * @param hosts a list of hosts as schedulers write them
+   */
+  order(names: string[], hosts: string, options: { priority?: OrderPriority | undefined }): Promise<OrderReport>
+  /** What a scheduler's hook tells; returns at once, and other nodes are told afterwards. */
+  hook(call: HookCall): Promise<HookAnswer>
+  held(): Promise<HeldReport>
+  /**
+   * Waits until the image is here, asking for it if nobody has. After the time-out the node goes on with it.
+   * @throws NOT_FOUND where nobody publishes the name for a while, TIMEOUT, NO_SPACE and what else time does not mend
+   */
+  wait(
+    name: string,
+    options: { timeoutSeconds?: number | undefined },
+    progress: (p: FetchProgress) => void,
+    signal: AbortSignal,
+  ): Promise<WaitReport>
   status(): Promise<StatusReport>
   peers(): Promise<PeerRow[]>
   verify(name: string | undefined, progress: (p: CheckProgress) => void, signal?: AbortSignal): Promise<VerifyReport>

@@ -8,9 +8,12 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
 import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
+import { RACK_CHARS_MAX } from '../protocols/blocks/constants.ts'
+import { rackLabel } from '../protocols/blocks/messages.ts'
 import { HotblockError } from '../protocols/errors.ts'
+import { parseRate, parseSize } from '../protocols/quantities.ts'
 import { HOOK_BITS } from '../protocols/table/constants.ts'
-import { parseRate, parseSize } from './quantities.ts'
+import { spoolOf } from './hooks/core/spool.ts'
 
 export const LISTEN_DEFAULT = '/ip4/0.0.0.0/tcp/7411'
 export const FLOOR_BYTES_DEFAULT = 1024 ** 3
@@ -19,6 +22,9 @@ export const CONFIG_FILE_BYTES_MAX = 1024 * 1024
 export const LISTEN_MAX = 16
 export const BOOTSTRAP_MAX = 1024
 export const TRUST_MAX = 1024
+export const SCHEDULERS_MAX = 64
+/** The port that nodes listen on where nothing else is said. */
+export const ORDER_PORT_DEFAULT = 7411
 /** No rate below it is accepted: one frame has to pass within the time that a peer waits for it. */
 export const RATE_BYTES_MIN = 64 * 1024
 
@@ -41,8 +47,24 @@ export interface Config {
   readonly floorBytes: number
   readonly rateUpBytes: number | undefined
   readonly rateDownBytes: number | undefined
+  /** Of these, what may be used for images that no job waits for. */
+  readonly prefetchRateUpBytes: number | undefined
+  readonly prefetchRateDownBytes: number | undefined
+  /** Peer ids of schedulers' nodes, whose orders are obeyed. */
+  readonly schedulerPeers: readonly string[]
+  /** Port of the nodes that hosts are told at. */
+  readonly orderPort: number
+  /** File that says where the nodes of hosts are, if not at their names and that port; absolute. */
+  readonly nodesFile: string | undefined
+  /** Directory where hooks note what went wrong; absolute. */
+  readonly hookSpool: string
+  /** Sockets beside the control socket, absolute; undefined: none. */
+  readonly hookSocket: string | undefined
+  readonly jobSocket: string | undefined
   /** A block hash whose first so many bits are zero is advertised; nodes find each other's blocks by an equal value. */
   readonly hookBits: number
+  /** Label of the rack in which the node stands; nodes with the same one prefer each other. undefined: it does not know. */
+  readonly rack: string | undefined
   readonly logLevel: LogLevel
   /** Settings of the farm as they are in the file, for whoever runs one to check. */
   readonly farm?: unknown
@@ -95,6 +117,20 @@ const peer = z
     return z.NEVER
   })
 
+const rack = z.string().refine((text) => rackLabel.safeParse(text).success, {
+  error: ({ input }) =>
+    `${shown(String(input))} is no label of a rack: at most ${RACK_CHARS_MAX} printable ASCII characters, no spaces`,
+})
+
+const port = z.union([z.string(), z.number()]).transform((value, ctx) => {
+  const number = /^\d{1,5}$/.test(String(value)) ? Number(value) : 0
+  if (number >= 1 && number <= 65_535) return number
+  ctx.addIssue({ code: 'custom', message: `${shown(value)} is no port` })
+  return z.NEVER
+})
+
+const path = z.string().min(1).max(4096)
+
 const settings = z.strictObject({
   home: z.string().min(1).max(4096).optional(),
   listen: z.array(address).min(1).max(LISTEN_MAX).optional(),
@@ -104,10 +140,22 @@ const settings = z.strictObject({
   floor: size.optional(),
   rateUp: rate.optional(),
   rateDown: rate.optional(),
+  prefetchRateUp: rate.optional(),
+  prefetchRateDown: rate.optional(),
+  schedulerPeer: z.array(peer).max(SCHEDULERS_MAX).optional(),
+  orderPort: port.optional(),
+  nodesFile: path.optional(),
+  hookSpool: path.optional(),
+  hookSocket: path.optional(),
+  jobSocket: path.optional(),
   hookBits: z.number().int().min(0).max(HOOK_BITS_MAX).optional(),
+  rack: rack.optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   farm: z.unknown().optional(),
 })
+
+/** Settings that are paths. */
+const PATHS: ReadonlySet<string> = new Set(['home', 'nodesFile', 'hookSpool', 'hookSocket', 'jobSocket'])
 
 /** Settings as they are written in a file or given by flags. */
 export type RawSettings = z.input<typeof settings>
@@ -144,7 +192,16 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     floorBytes: merged.floor ?? FLOOR_BYTES_DEFAULT,
     rateUpBytes: merged.rateUp,
     rateDownBytes: merged.rateDown,
+    prefetchRateUpBytes: merged.prefetchRateUp,
+    prefetchRateDownBytes: merged.prefetchRateDown,
+    schedulerPeers: unique(merged.schedulerPeer ?? []),
+    orderPort: merged.orderPort ?? ORDER_PORT_DEFAULT,
+    nodesFile: merged.nodesFile === undefined ? undefined : resolve(cwd, merged.nodesFile),
+    hookSocket: merged.hookSocket === undefined ? undefined : resolve(cwd, merged.hookSocket),
+    jobSocket: merged.jobSocket === undefined ? undefined : resolve(cwd, merged.jobSocket),
+    hookSpool: merged.hookSpool === undefined ? spoolOf(resolve(cwd, home)) : resolve(cwd, merged.hookSpool),
     hookBits: merged.hookBits ?? HOOK_BITS,
+    rack: merged.rack,
     logLevel: merged.logLevel ?? 'info',
     ...(merged.farm === undefined ? {} : { farm: merged.farm }),
   }
@@ -161,8 +218,9 @@ async function readSettings(path: string): Promise<Settings> {
     throw new HotblockError('BAD_CONFIG', `${path}: ${line}`, { path }, error)
   }
   const checked = checkSettings(value, (at) => (at === '' ? path : `${path}: ${at}`))
-  // A relative home in a file means the same from wherever the daemon is started.
-  return checked.home === undefined ? checked : { ...checked, home: resolve(dirname(path), checked.home) }
+  // A relative path in a file means the same from wherever the daemon is started.
+  const paths = Object.entries(checked).filter(([name]) => PATHS.has(name))
+  return { ...checked, ...Object.fromEntries(paths.map(([name, to]) => [name, resolve(dirname(path), String(to))])) }
 }
 
 async function readBounded(path: string): Promise<string> {

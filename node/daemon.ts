@@ -7,6 +7,7 @@ import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { PEER_ADDRESSES_MAX } from '../protocols/blocks/constants.ts'
 import { Libp2pDiscovery } from '../protocols/discovery/libp2p.ts'
 import { HotblockError } from '../protocols/errors.ts'
+import { handleOrders } from '../protocols/orders/handler.ts'
 import { systemClock } from '../protocols/ports.ts'
 import { RecordBook } from '../protocols/records/book.ts'
 import { REPUBLISH_MS, RecordDht } from '../protocols/records/dht.ts'
@@ -15,6 +16,7 @@ import { RecordPush } from '../protocols/records/push/handler.ts'
 import { Advertising } from './advertising.ts'
 import type { NodeApi } from './api.ts'
 import type { Config } from './config.ts'
+import { startJobServer } from './control/job-server.ts'
 import { type ControlRoutes, startControlServer } from './control/server.ts'
 import { Fetches } from './fetch/manager.ts'
 import type { FetchDeps } from './fetch/ports.ts'
@@ -25,8 +27,11 @@ import { handleBlocks, libp2pMesh } from './mesh.ts'
 import { metricsText } from './metrics.ts'
 import { Names } from './names.ts'
 import { createHost, type Host } from './net/host.ts'
-import { createNodeApi, nameImage } from './node-api.ts'
+import { createNodeApi, nameImage, type OwnNodeApi } from './node-api.ts'
 import { OffenderList } from './offenders.ts'
+import { HookDesk } from './orders/desk.ts'
+import { Places } from './orders/places.ts'
+import { libp2pSend, OrderSender } from './orders/sender.ts'
 import { placeFile } from './place.ts'
 import { createPool } from './pool/pool.ts'
 import type { Publisher } from './publisher.ts'
@@ -85,7 +90,7 @@ export async function startDaemon(init: DaemonInit): Promise<Daemon> {
 }
 
 async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => Promise<void>): Promise<Daemon> {
-  const { home, log, trust, hookBits, rateUpBytes, rateDownBytes, quotaBytes, floorBytes } = init
+  const { home, log, trust, hookBits, rack, rateUpBytes, rateDownBytes, quotaBytes, floorBytes } = init
   const startedAt = performance.now()
   const clock = systemClock
   const random = Math.random
@@ -124,14 +129,32 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     clock,
     random,
     rateUpBytes,
+    rack,
+    prefetchRateUpBytes: init.prefetchRateUpBytes,
     traffic,
     addressesOf: (peer) => dialableAddresses(libp2p, peer),
   })
   undo.push(() => server.close())
   const unhandle = await handleBlocks(libp2p, server, offenders, log)
+  const orders = await handleOrders(libp2p, {
+    schedulers: new Set(init.schedulerPeers),
+    take: (order, peer) => desk.take(order, peer),
+    onOffence,
+    clock,
+    log,
+  })
+  const sender = new OrderSender({
+    send: libp2pSend(libp2p),
+    own: (order) => desk.take(order),
+    places: new Places({ port: init.orderPort, file: init.nodesFile }),
+    clock,
+    log,
+  })
   await host.start()
   undo.push(() => host.stop())
   undo.push(unhandle)
+  undo.push(orders.unhandle)
+  undo.push(() => sender.close())
   undo.push(() => push.stop())
   undo.push(() => discovery.close())
 
@@ -160,6 +183,8 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     traffic,
     hookBits,
     rateDownBytes,
+    rack,
+    prefetchRateDownBytes: init.prefetchRateDownBytes,
     self,
   }
   const fetches = new Fetches(deps, changed)
@@ -168,13 +193,20 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   const wants = new Wants({
     store,
     log,
-    get: async (name, signal) => {
-      await nodeApi.fetch(name, {}, () => {}, signal)
-    },
+    get: (name, signal, priority) => nodeApi.get(name, signal, priority),
   })
   undo.push(() => wants.close())
+  const desk = new HookDesk({
+    sender,
+    want: (wanted, priority) => wants.add(wanted, { priority, forJob: true }),
+    isKnown: (name) => names.known(name) !== undefined,
+    received: orders.counters,
+    spool: init.hookSpool,
+    log,
+  })
+  undo.push(() => desk.close())
   const stopped = Promise.withResolvers<void>()
-  const nodeApi = createNodeApi({
+  const nodeApi: OwnNodeApi = createNodeApi({
     self,
     store,
     deps,
@@ -183,6 +215,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     names,
     changed,
     wants,
+    desk,
     publish: (file, name, options, progress) =>
       init.publisher(
         {
@@ -210,12 +243,16 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
         advertising,
         fetches,
         wants,
+        desk,
         server,
         trust: book.trusted,
         startedAt,
       }),
     peers: () => peerRows(libp2p, traffic),
-    metrics: async () => metricsText(await nodeApi.status(), offenders.size),
+    metrics: async () => {
+      await desk.readSpool()
+      return metricsText(await nodeApi.status(), offenders.size)
+    },
     stop: async () => stopped.resolve(),
   })
   const unlisten = book.onChange(({ record }) => {
@@ -234,10 +271,17 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
 
   const control = await startControlServer({ home, api: nodeApi, log, routes: init.controlRoutes })
   undo.push(() => control.cancel())
+  for (const [kind, path] of [
+    ['hook', init.hookSocket],
+    ['job', init.jobSocket],
+  ] as const) {
+    if (path !== undefined) undo.push(await startJobServer({ kind, path, api: nodeApi, log }))
+  }
   // Last of all: who waits for the socket to go away can start another daemon.
   undo.unshift(() => control.close())
   changed()
   wants.start()
+  await desk.start()
   let stopping: Promise<void> | undefined
   const complete = (root: string): StoredImage | undefined =>
     store.images().find((image) => image.state === 'complete' && image.root.toString() === root)

@@ -26,5 +26,14 @@ export async function metricsText(status: StatusReport, offenders: number): Prom
   gauge('memory_rss_bytes', 'Resident memory', status.memory.rssBytes)
   gauge('memory_heap_bytes', 'JavaScript heap in use', status.memory.heapBytes)
   gauge('offenders', 'Peers that are left alone because they broke the rules', offenders)
+  const labelled = (name: string, help: string, label: string, values: Readonly<Record<string, number>>): void => {
+    const each = new Gauge({ name: `hotblock_${name}`, help, labelNames: [label], registers: [registry] })
+    for (const [value, count] of Object.entries(values)) each.set({ [label]: value }, count)
+  }
+  const { calls, failures, sent, received } = status.hooks
+  labelled('hook_calls', 'Calls of scheduler hooks since the start, by moment', 'moment', calls)
+  labelled('hook_failures', 'Failures that hooks noted, counted since the start, by code', 'code', failures)
+  labelled('orders_sent', 'Hosts that were told what they will need, by outcome', 'outcome', sent)
+  labelled('orders_received', 'Orders of other nodes, by outcome', 'outcome', received)
   return registry.metrics()
 }

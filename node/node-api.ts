@@ -1,5 +1,6 @@
 import type { CID } from 'multiformats/cid'
 import { HotblockError } from '../protocols/errors.ts'
+import type { Priority } from '../protocols/orders/priority.ts'
 import type { RecordBook } from '../protocols/records/book.ts'
 import { parseWantedName } from '../protocols/records/name.ts'
 import type { ImageRecord } from '../protocols/records/record.ts'
@@ -8,6 +9,7 @@ import type {
   CheckProgress,
   FetchProgress,
   FetchReport,
+  HoldOptions,
   ImageRow,
   NodeApi,
   PeerRow,
@@ -23,14 +25,23 @@ import { blockRows, findHot } from './fetch/hot.ts'
 import type { Fetches } from './fetch/manager.ts'
 import type { FetchDeps, FetchTarget } from './fetch/ports.ts'
 import type { Wants } from './fetch/wants.ts'
+import { holdImage } from './hold.ts'
 import type { Names } from './names.ts'
+import type { HookDesk } from './orders/desk.ts'
 import { checkPlace, placeFile } from './place.ts'
 import type { Store, StoredImage } from './store/store.ts'
 import { verifyImages } from './upkeep.ts'
+import { persist } from './waiting.ts'
 
 const PLAN_TIMEOUT_MS = 30_000
 /** A timer that is set to more fires at once. */
 const TIMER_MS_MAX = 2 ** 31 - 1
+
+/** What the daemon itself uses beside that. */
+export interface OwnNodeApi extends NodeApi {
+  /** Fetches an image that nobody waits for yet; resolves when it is here. */
+  get(name: string, signal: AbortSignal, priority: () => Priority): Promise<void>
+}
 
 export interface NodeApiInit {
   readonly self: string
@@ -40,6 +51,7 @@ export interface NodeApiInit {
   readonly wants: Wants
   readonly names: Names
   readonly book: RecordBook
+  readonly desk: HookDesk
   /** Images came or went. */
   readonly changed: () => void
   readonly publish: (
@@ -55,8 +67,8 @@ export interface NodeApiInit {
 }
 
 /** What a running daemon does for its users; each method is one command. */
-export function createNodeApi(init: NodeApiInit): NodeApi {
-  const { store, deps, book, names, wants } = init
+export function createNodeApi(init: NodeApiInit): OwnNodeApi {
+  const { store, deps, book, names, wants, desk } = init
   const { pool } = deps
 
   /** An image on this node, by name or root. */
@@ -85,20 +97,21 @@ export function createNodeApi(init: NodeApiInit): NodeApi {
     name: string,
     progress: (p: FetchProgress) => void,
     signal: AbortSignal,
+    priority?: () => Priority,
   ): Promise<{ record: ImageRecord; result: FetchResult }> {
     const record = await names.resolve(name, signal)
     const present = store.image(record.root)
     const result =
       present?.state === 'complete' && !init.fetches.isRunning(record.root.toString())
         ? alreadyHere(store, present)
-        : await init.fetches.fetch(target(record), progress, signal)
+        : await init.fetches.fetch(target(record), progress, signal, priority)
     await nameImage(store, book, record)
     store.touch(record.root)
     init.changed()
     return { record, result }
   }
 
-  return {
+  const api: OwnNodeApi = {
     async publish(file, name, options, progress) {
       const report = await init.publish(file, name, options, progress)
       init.changed()
@@ -140,32 +153,65 @@ export function createNodeApi(init: NodeApiInit): NodeApi {
     },
 
     async fetch(name, { output, timeoutSeconds }, progress, signal) {
-      const limit =
-        timeoutSeconds === undefined
-          ? undefined
-          : AbortSignal.timeout(Math.min(Math.ceil(timeoutSeconds * 1000), TIMER_MS_MAX))
-      const until = limit === undefined ? signal : AbortSignal.any([signal, limit])
+      const patience = patienceOf(timeoutSeconds, signal)
       try {
         const startedAt = performance.now()
         if (output !== undefined) await checkPlace(output)
-        const { record, result } = await obtain(name, progress, until)
+        const { record, result } = await obtain(name, progress, patience.signal)
         if (output !== undefined) {
           progress({ ...done(record, result), phase: 'place' })
           await placeFile(pool, result.image.path, record.imageBytes, output)
         }
         return report(record, result, (performance.now() - startedAt) / 1000, output)
       } catch (error) {
-        if (limit?.aborted && !signal.aborted) {
-          throw new HotblockError('TIMEOUT', `${name} is not here after ${timeoutSeconds} seconds`, { name }, error)
-        }
-        throw error
+        throw patience.isOver() ? late(name, timeoutSeconds, error) : error
       }
     },
 
-    async prefetch(wanted) {
+    hold(name, options, progress, signal) {
+      const wait = async ({ timeoutSeconds }: HoldOptions, tell: (p: FetchProgress) => void) =>
+        (await api.wait(name, { timeoutSeconds }, tell, signal)).root
+      return holdImage({ store, local, wait }, name, options, progress, signal)
+    },
+
+    async wait(name, { timeoutSeconds }, progress, signal) {
+      const patience = patienceOf(timeoutSeconds, signal)
+      const startedAt = performance.now()
+      const get = async (): Promise<{ record: ImageRecord; result: FetchResult }> => {
+        const { root } = await names.resolve(name, patience.signal)
+        // So that the node goes on with it when nobody waits any more.
+        if (store.image(root)?.state !== 'complete') await wants.add([name], { forJob: true })
+        return obtain(name, progress, patience.signal)
+      }
+      try {
+        const { record, result } = await persist(get, patience.signal, () => performance.now())
+        const seconds = (performance.now() - startedAt) / 1000
+        const { path } = result.image
+        return { name, root: record.root.toString(), imageBytes: record.imageBytes, path, seconds }
+      } catch (error) {
+        if (!patience.isOver()) throw error
+        if (names.known(name) !== undefined) throw late(name, timeoutSeconds, error)
+        const message = `no trusted builder has published ${name} within ${timeoutSeconds} seconds`
+        throw new HotblockError('NOT_FOUND', message, { name }, error)
+      }
+    },
+
+    async get(name, signal, priority) {
+      await obtain(name, () => {}, signal, priority)
+    },
+
+    async prefetch(wanted, { priority } = {}) {
       for (const name of wanted) parseWantedName(name)
-      await wants.add(wanted)
+      await wants.add(wanted, { priority })
       return { accepted: wanted }
+    },
+
+    order: (wanted, hosts, { priority = 'allocated' }) => desk.order(wanted, hosts, priority),
+    hook: (call) => desk.hook(call),
+
+    async held() {
+      const complete = store.images().filter(({ state }) => state === 'complete')
+      return { names: [...new Set(complete.flatMap((image) => image.names))].sort() }
     },
 
     status: init.status,
@@ -205,6 +251,7 @@ export function createNodeApi(init: NodeApiInit): NodeApi {
       return { freedBytes }
     },
   }
+  return api
 
   function alreadyHere(from: Store, image: StoredImage): FetchResult {
     const table = from.table(image.root)
@@ -213,6 +260,17 @@ export function createNodeApi(init: NodeApiInit): NodeApi {
     const none = { coldBytes: 0, resumedBytes: 0, tableBytes: 0, wireBytes: 0, seconds: 0, peers: [] }
     return { image, table, hotBytes, ...none }
   }
+}
+
+/** How long somebody waits: until they go away, or their time is over. */
+function patienceOf(seconds: number | undefined, signal: AbortSignal): { signal: AbortSignal; isOver(): boolean } {
+  if (seconds === undefined) return { signal, isOver: () => false }
+  const limit = AbortSignal.timeout(Math.min(Math.ceil(seconds * 1000), TIMER_MS_MAX))
+  return { signal: AbortSignal.any([signal, limit]), isOver: () => limit.aborted && !signal.aborted }
+}
+
+function late(name: string, seconds: number | undefined, cause: unknown): HotblockError {
+  return new HotblockError('TIMEOUT', `${name} is not here after ${seconds} seconds`, { name }, cause)
 }
 
 async function repairImage(

@@ -5,6 +5,7 @@ import type { PeerRow, StatusReport } from './api.ts'
 import type { Fetches } from './fetch/manager.ts'
 import type { Wants } from './fetch/wants.ts'
 import type { Host } from './net/host.ts'
+import type { HookDesk } from './orders/desk.ts'
 import type { BlockServer } from './serve/source.ts'
 import type { Store } from './store/store.ts'
 import type { Traffic } from './traffic.ts'
@@ -18,6 +19,7 @@ export interface StatusInit {
   readonly advertising: { readonly keys: number }
   readonly fetches: Fetches
   readonly wants: Wants
+  readonly desk: HookDesk
   readonly server: BlockServer
   readonly trust: readonly string[]
   /** Of performance.now(). */
@@ -50,6 +52,7 @@ export async function statusReport(init: StatusInit): Promise<StatusReport> {
     },
     transfers: fetches.transfers,
     wants: wants.names,
+    hooks: init.desk.report(),
     served: { ...server.counters },
     store: {
       imageBytes: usage.imageBytes,

@@ -25,6 +25,11 @@ export const FAILURES = {
     hint: 'A name has 1 to 128 letters, digits, dots, dashes, underscores or plus signs, and begins with a letter or digit.',
   },
   BAD_CONFIG: { exit: 2, http: 400, hint: 'Correct the setting that is named.' },
+  BAD_SCENARIO: {
+    exit: 2,
+    http: 400,
+    hint: 'Correct the field that is named; scenario.schema.json says what a scenario may have.',
+  },
   BAD_REQUEST: { exit: 2, http: 400, hint: 'Correct the fields of the request that are named.' },
   NO_DAEMON: { exit: 3, http: 503, hint: 'Start it with: hotblock daemon --home DIR' },
   DAEMON_RUNNING: { exit: 3, http: 409, hint: 'One home serves one daemon; stop it, or give another --home.' },
@@ -33,6 +38,7 @@ export const FAILURES = {
   NO_SUCH_FILE: { exit: 4, http: 404, hint: 'Check the path.' },
   BAD_FILE: { exit: 5, http: 400, hint: 'Give a readable, regular, non-empty file.' },
   EXISTS: { exit: 5, http: 409, hint: 'Choose another path, or remove the file first.' },
+  IN_USE: { exit: 5, http: 409, hint: 'A machine that hotblock launch has started uses it; wait until it has ended.' },
   BUILD_OVER: { exit: 5, http: 409, hint: 'The build has ended, or is being published; look at its state.' },
   NO_SPACE: { exit: 6, http: 507, hint: 'Free space with hotblock gc or rm, raise --quota, or unpin images.' },
   QUEUE_FULL: { exit: 6, http: 503, hint: 'Wait until builds have ended, or cancel some with: hotblock farm cancel' },
@@ -91,8 +97,13 @@ export const FAILURES = {
     http: 422,
     hint: 'The build log ends with what the image wrote to its console; look there for what stopped it.',
   },
-  TOOL_MISSING: { exit: 17, http: 500, hint: 'Install the Debian package that is named on the builder.' },
-  TOOL_FAILED: { exit: 18, http: 500, hint: 'The build log has what the tool said.' },
+  TOOL_MISSING: { exit: 17, http: 500, hint: 'Install the Debian package that is named.' },
+  TOOL_FAILED: { exit: 18, http: 500, hint: 'The message, or the build log, has what the tool said.' },
+  BROKEN_RULES: {
+    exit: 19,
+    http: 500,
+    hint: 'The same scenario and --seed play it again; please report it.',
+  },
   NOT_ROOT: { exit: 17, http: 500, hint: 'Run hotblock farm as root: making images mounts file systems.' },
 } as const satisfies Record<string, Failure>
 

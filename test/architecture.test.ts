@@ -25,6 +25,10 @@ const IO =
   /^(node:)?(fs|fs\/promises|net|tls|http|https|dgram|dns|timers|timers\/promises|child_process|worker_threads|process|perf_hooks|crypto|os)$/
 const IO_PACKAGES = /^(libp2p|@libp2p\/|@chainsafe\/|undici|fastify|lmdb|piscina|pino|it-|datastore-)/
 const IMPURE = /\bDate\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bperformance\b|\bprocess\b|\bfetch\(/
+/** What of simulations/ may read files, and wait for the user. */
+const SIMULATIONS_IO = /^simulations\/(?:files\.ts|cli\/)/
+/** A strategy at work is a Process, so that word is not looked for. */
+const SIMULATIONS_IMPURE = /\bDate\b|\bMath\.random\b|\bset(?:Timeout|Interval|Immediate)\b|\bperformance\b|\bfetch\(/
 
 const all = sourcesOf(...AREAS)
 
@@ -113,6 +117,16 @@ test('decisions take time and chance as arguments', () => {
     .filter(({ path }) => path.startsWith('node/decisions/'))
     .filter(({ text }) => IMPURE.test(withoutComments(text)))
   assert.equal(paths(wrong), [])
+})
+
+test('simulations read files in one place, and take time and chance as arguments everywhere', () => {
+  const core = all.filter(({ path }) => path.startsWith('simulations/') && !SIMULATIONS_IO.test(path))
+  assert.ok(core.length > 20)
+  assert.equal(
+    violations(core, (_source, { specifier }) => IO.test(specifier) || IO_PACKAGES.test(specifier)),
+    [],
+  )
+  assert.equal(paths(core.filter(({ text }) => SIMULATIONS_IMPURE.test(withoutComments(text)))), [])
 })
 
 test('only the entry reads the environment', () => {

@@ -48,11 +48,17 @@ test('it holds the compiled program and its papers, and nothing else', ({ files 
   const program = /^dist\/(?:node|protocols|builder|simulations)\/.+\.(?:js|d\.ts)$/
   const catalogue = /^dist\/builder\/catalog\/(?:classes|groups|appliances)\/[a-z0-9-]+\.yaml$/
   const pages = /^dist\/builder\/web\/(?:templates\/[a-z]+\.eta|static\/[a-z]+\.(?:css|js|svg))$/
-  const others = files.filter((path) => !program.test(path) && !catalogue.test(path) && !pages.test(path))
+  const scenarios = /^dist\/simulations\/scenarios\/[a-z0-9.-]+\.(?:json|swf)$/
+  const hooks = /^dist\/node\/hooks\/[a-z]+\/[A-Za-z0-9._-]+$/
+  const kinds = [program, catalogue, pages, hooks, scenarios]
+  const others = files.filter((path) => !kinds.some((kind) => kind.test(path)))
   assert.equal(others.sort(), ['LICENSE', 'README.md', 'package.json'])
   for (const path of ['dist/node/main.js', 'dist/node/pool/worker.js', 'dist/builder/publish.js']) {
     assert.ok(files.includes(path), path)
   }
+  const scripts = globSync('node/hooks/*/*', { cwd: ROOT }).filter((path) => !path.endsWith('.ts'))
+  assert.ok(scripts.length > 20)
+  for (const path of scripts) assert.ok(files.includes(`dist/${path}`), path)
   const sources = globSync('builder/catalog/*/*.yaml', { cwd: ROOT })
   assert.equal(files.filter((path) => catalogue.test(path)).sort(), sources.map((path) => `dist/${path}`).sort())
 })
@@ -63,6 +69,11 @@ test('the catalogue that ships with it is found', async ({ packageDirectory }) =
     console.log([...(await loadCatalog()).classes.keys()].join())
   })`
   assert.match(await run('-e', packageDirectory, [script]), /\bdebian12\b/)
+})
+
+test('the scenarios that ship with it are found', async (context) => {
+  const { scenarios } = await json<{ scenarios: { name: string }[] }>(context, 'simulate', '--list', '--json')
+  assert.ok(scenarios.some(({ name }) => name === 'cern-2010'))
 })
 
 test('the command says its version', async (context) => {

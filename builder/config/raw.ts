@@ -5,8 +5,8 @@
  * Lists may come as one text, separated by white space or commas; numbers as text.
  */
 import { z } from 'zod'
-import { parseSize } from '../../node/quantities.ts'
 import type { FieldProblem } from '../../protocols/errors.ts'
+import { parseSize } from '../../protocols/quantities.ts'
 import { NAME_LENGTH_MAX } from '../../protocols/records/constants.ts'
 import { isName } from '../../protocols/records/name.ts'
 import {

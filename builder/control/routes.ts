@@ -7,7 +7,8 @@
  */
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
-import { type ControlRoutes, checked } from '../../node/control/server.ts'
+import { checked } from '../../node/control/checked.ts'
+import type { ControlRoutes } from '../../node/control/server.ts'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Farm } from '../farm.ts'
 import { hasEnded } from '../queue/build.ts'

@@ -16,8 +16,11 @@ export class Cli {
   readonly environment: Environment
   /** Aborts at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal
+  /** What the program ends with when the command does not fail. */
+  exitStatus = 0
   readonly #options: () => GlobalOptions
   #printed = false
+  #taken: ((signal: NodeJS.Signals) => void) | undefined
 
   /** @param options read late: they are known only once the arguments are parsed */
   constructor(environment: Environment, signal: AbortSignal, options: () => GlobalOptions) {
@@ -60,6 +63,26 @@ export class Cli {
     else stdout.write(`${readable(makeStyle(stdout.isTTY === true && !noColour))}\n`)
   }
 
+  /**
+   * From now on signals go to `handler` in place of ending the command: every SIGINT and SIGTERM, and also others that a
+   * process may be sent by its terminal or its batch system.
+   *
+   * @returns gives them back; the others are then ignored
+   */
+  takeSignals(handler: (signal: NodeJS.Signals) => void): () => void {
+    this.#taken = handler
+    this.environment.onSignal((signal) => this.#taken?.(signal), ['SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'])
+    return () => {
+      this.#taken = undefined
+    }
+  }
+
+  /** Hands a SIGINT or SIGTERM to the command, if it takes signals. @returns whether it does */
+  handOver(signal: NodeJS.Signals): boolean {
+    this.#taken?.(signal)
+    return this.#taken !== undefined
+  }
+
   /** A bar on standard error where that is a terminal, else nothing. Stop it before printing. */
   bar(): Promise<Bar> {
     return makeBar(this.environment.stderr)
@@ -78,13 +101,14 @@ export class Cli {
   /**
    * Runs `use` with a connection to the home's daemon.
    *
+   * @param socket another socket of the daemon's than the control socket in its home
    * @throws NO_DAEMON, BAD_HOME, and whatever the daemon answers
    */
-  async withDaemon<T>(use: (daemon: ControlClient) => Promise<T>, callTimeoutMs?: number): Promise<T> {
+  async withDaemon<T>(use: (daemon: ControlClient) => Promise<T>, callTimeoutMs?: number, socket?: string): Promise<T> {
     const { checkHome } = await import('../control/socket.ts')
-    await checkHome(this.home)
+    if (socket === undefined) await checkHome(this.home)
     const { connectControl } = await import('../control/client.ts')
-    const daemon = connectControl(this.home, { signal: this.signal, callTimeoutMs })
+    const daemon = connectControl(this.home, { signal: this.signal, callTimeoutMs, socket })
     try {
       return await use(daemon)
     } finally {

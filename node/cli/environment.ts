@@ -23,8 +23,8 @@ export interface Environment {
   readonly noColour: boolean
   readonly stdout: Output
   readonly stderr: Output
-  /** Calls back at each SIGINT and SIGTERM. */
-  onSignal(callback: () => void): void
+  /** Calls back at each SIGINT and SIGTERM, or at each of the signals that are named. */
+  onSignal(callback: (signal: NodeJS.Signals) => void, signals?: readonly NodeJS.Signals[]): void
   /** Loads the builder's part of a node, which the command line itself does not depend on. */
   publisher(): Promise<Publisher>
 }
@@ -33,6 +33,12 @@ export interface Environment {
 export const FARM_COMMAND = {
   name: 'farm',
   summary: 'make images on request: build queue, repository, pages, REST, SOAP; has commands of its own',
+} as const
+
+/** The command of simulations/ that main.ts adds. */
+export const SIMULATE_COMMAND = {
+  name: 'simulate',
+  summary: 'when will every node of a cluster have an image? By a virtual cluster; with an HTML report',
 } as const
 
 /** Where a user's data is kept: the system's place for root, else the XDG base directory. */

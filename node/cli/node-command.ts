@@ -15,6 +15,15 @@ export interface NodeFlags {
   readonly floor?: string
   readonly rateUp?: string
   readonly rateDown?: string
+  readonly rack?: string
+  readonly prefetchRateUp?: string
+  readonly prefetchRateDown?: string
+  readonly schedulerPeer?: string[]
+  readonly orderPort?: string
+  readonly nodesFile?: string
+  readonly hookSpool?: string
+  readonly hookSocket?: string
+  readonly jobSocket?: string
   readonly logLevel?: string
 }
 
@@ -27,6 +36,15 @@ export function addNodeOptions(command: Command): Command {
     .option('--floor <SIZE>', 'space that the node leaves free on the disk (default: 1G)')
     .option('--rate-up <RATE>', 'send at most so much a second: 100M is bytes, 1Gbit bits (default: no limit)')
     .option('--rate-down <RATE>', 'receive at most so much a second (default: no limit)')
+    .option('--rack <NAME>', 'label of the rack that the node stands in; nodes of a rack prefer each other')
+    .option('--prefetch-rate-up <RATE>', 'of that, for images that no job waits for (default: no further limit)')
+    .option('--prefetch-rate-down <RATE>', 'of that, for images that no job waits for (default: no further limit)')
+    .option('--scheduler-peer <PEER>', "obey orders of this scheduler's node (repeatable)", gather)
+    .option('--order-port <PORT>', 'port of the nodes that this one gives orders to (default: 7411)')
+    .option('--nodes-file <FILE>', 'where nodes of hosts are, as lines NAME HOST:PORT (default: at their names)')
+    .option('--hook-spool <DIR>', 'where hooks note what went wrong (default: hooks in the home)')
+    .option('--hook-socket <FILE>', "socket for a scheduler's hooks that run as another user (default: none)")
+    .option('--job-socket <FILE>', `socket for the jobs of all users: wait for images (usual: /run/hotblock/job.sock)`)
     .option('--log-level <LEVEL>', 'trace, debug, info, warn, error, fatal or silent (default: info)')
 }
 

@@ -1,8 +1,8 @@
 /** Reading of options that more than one command has. Each throws USAGE naming the option. */
 import { HotblockError } from '../../protocols/errors.ts'
+import { parseSize } from '../../protocols/quantities.ts'
 import { checkName, parseWantedName } from '../../protocols/records/name.ts'
 import { BLOCK_BYTES_DEFAULT } from '../../protocols/table/constants.ts'
-import { parseSize } from '../quantities.ts'
 
 export const CUT_OPTION = [
   '--cut <HOW>',

@@ -6,17 +6,21 @@ import { VERSION } from '../version.ts'
 import { Cli, type GlobalOptions } from './cli.ts'
 import { register as registerCheck } from './commands/check.ts'
 import { register as registerCompare } from './commands/compare.ts'
+import { register as registerCondorTransfer } from './commands/condor-transfer.ts'
 import { register as registerDaemon } from './commands/daemon.ts'
 import { register as registerFetch } from './commands/fetch.ts'
 import { register as registerHash } from './commands/hash.ts'
+import { register as registerHook } from './commands/hook.ts'
 import { register as registerId } from './commands/id.ts'
 import { register as registerImages } from './commands/images.ts'
 import { register as registerKeep } from './commands/keep.ts'
+import { register as registerLaunch } from './commands/launch.ts'
 import { register as registerPeers } from './commands/peers.ts'
 import { register as registerPrefetch } from './commands/prefetch.ts'
 import { register as registerPublish } from './commands/publish.ts'
 import { register as registerStatus } from './commands/status.ts'
 import { register as registerStop } from './commands/stop.ts'
+import { register as registerWait } from './commands/wait.ts'
 import type { Environment } from './environment.ts'
 import { makeStyle } from './format.ts'
 
@@ -37,6 +41,10 @@ const COMMANDS: readonly Register[] = [
   registerImages,
   registerFetch,
   registerPrefetch,
+  registerLaunch,
+  registerCondorTransfer,
+  registerWait,
+  registerHook,
   registerPeers,
   registerCheck,
   registerKeep,
@@ -56,28 +64,26 @@ export async function runCli(environment: Environment, extensions: readonly Exte
   const second = new Promise<number>((resolve) => {
     atOnce = resolve
   })
-  environment.onSignal(() => {
+  const program = makeProgram(environment)
+  const cli = new Cli(environment, stop.signal, () => program.opts<GlobalOptions>())
+  environment.onSignal((signal) => {
+    if (cli.handOver(signal)) return
     if (stop.signal.aborted) atOnce(INTERRUPTED)
     stop.abort(new HotblockError('CANCELLED', 'stopped on request'))
   })
-  return Promise.race([second, parseAndRun(environment, stop.signal, extensions)])
+  return Promise.race([second, parseAndRun(program, cli, extensions)])
 }
 
-async function parseAndRun(
-  environment: Environment,
-  signal: AbortSignal,
-  extensions: readonly Extension[],
-): Promise<number> {
-  const program = makeProgram(environment)
-  const cli = new Cli(environment, signal, () => program.opts<GlobalOptions>())
+async function parseAndRun(program: Command, cli: Cli, extensions: readonly Extension[]): Promise<number> {
+  const { environment } = cli
   try {
     for (const register of COMMANDS) register(program, cli)
     for (const { name, summary, load } of extensions) {
-      if (environment.argv.includes(name)) (await load())(program, cli)
+      if (ownArguments(environment.argv).includes(name)) (await load())(program, cli)
       else program.command(name).summary(summary).description(summary)
     }
     await program.parseAsync([...environment.argv], { from: 'user' })
-    return 0
+    return cli.exitStatus
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0
     return reportFailure(environment, thrown instanceof CommanderError ? usage(thrown) : thrown, cli.printed)
@@ -120,8 +126,13 @@ function reportFailure(environment: Environment, thrown: unknown, printed: boole
 
 /** Looks for --json in the arguments as they are, since they may be what is wrong. */
 function wantsJson(argv: readonly string[]): boolean {
+  return ownArguments(argv).includes('--json')
+}
+
+/** Those before `--`: what follows is another program's. */
+function ownArguments(argv: readonly string[]): readonly string[] {
   const end = argv.indexOf('--')
-  return (end === -1 ? argv : argv.slice(0, end)).includes('--json')
+  return end === -1 ? argv : argv.slice(0, end)
 }
 
 function stackOf(error: Error): string {

@@ -4,14 +4,18 @@ import type { FailureCode, FailureData } from '../../protocols/errors.ts'
 import { FAILURES, HotblockError } from '../../protocols/errors.ts'
 import type {
   FetchReport,
+  HeldReport,
+  HookAnswer,
   ImageRow,
   NodeApi,
+  OrderReport,
   PeerRow,
   PlanReport,
   PublishReport,
   RepairReport,
   StatusReport,
   VerifyReport,
+  WaitReport,
 } from '../api.ts'
 import { linesOf } from './lines.ts'
 import { ANSWER_BYTES_MAX } from './routes.ts'
@@ -29,6 +33,8 @@ const CONNECTIONS_MAX = 8
 export interface ControlClientOptions {
   readonly callTimeoutMs?: number | undefined
   readonly stopTimeoutMs?: number | undefined
+  /** Another socket of the daemon's than the control socket in its home. */
+  readonly socket?: string | undefined
   /** Aborts every call that is under way, with CANCELLED. */
   readonly signal?: AbortSignal | undefined
 }
@@ -61,7 +67,13 @@ export function connectControl(home: string, options: ControlClientOptions = {})
     plan: (name) => caller.call<PlanReport>('POST', '/plan', { name }),
     fetch: (name, { output, timeoutSeconds }, progress, signal) =>
       caller.stream<FetchReport>('/fetch', { name, output, timeoutSeconds }, progress, signal),
-    prefetch: (names) => caller.call('POST', '/prefetch', { names }),
+    hold: (name, options, progress, signal) => caller.stream<never>('/hold', { name, ...options }, progress, signal),
+    prefetch: (names, { priority } = {}) => caller.call('POST', '/prefetch', { names, priority }),
+    order: (names, hosts, { priority }) => caller.call<OrderReport>('POST', '/order', { names, hosts, priority }),
+    hook: (call) => caller.call<HookAnswer>('POST', '/hook', call),
+    held: () => caller.call<HeldReport>('POST', '/held', {}),
+    wait: (name, { timeoutSeconds }, progress, signal) =>
+      caller.stream<WaitReport>('/wait', { name, timeoutSeconds }, progress, signal),
     status: () => caller.call<StatusReport>('GET', '/status'),
     peers: () => caller.call<PeerRow[]>('GET', '/peers', undefined, Array.isArray),
     verify: (name, progress, signal) => caller.stream<VerifyReport>('/verify', { name }, progress, signal),
@@ -89,7 +101,7 @@ class Caller {
 
   constructor(home: string, options: ControlClientOptions) {
     this.#home = home
-    this.#path = socketPath(home)
+    this.#path = options.socket ?? socketPath(home)
     this.#callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS_DEFAULT
     this.#stopTimeoutMs = options.stopTimeoutMs ?? STOP_TIMEOUT_MS_DEFAULT
     this.#signal = options.signal

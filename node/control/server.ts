@@ -1,12 +1,13 @@
 /** The control API's server: HTTP+JSON on HOME/control.sock. Who may open the socket may do everything. */
 import { chmod, mkdir } from 'node:fs/promises'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import type { z } from 'zod'
+import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Log } from '../../protocols/ports.ts'
-import { checkName, parseWantedName } from '../../protocols/records/name.ts'
+import { checkName } from '../../protocols/records/name.ts'
 import type { NodeApi } from '../api.ts'
-import { BODY_BYTES_MAX, bodies } from './routes.ts'
+import { checked, wanted } from './checked.ts'
+import { addHookRoutes, addWaiting } from './job-routes.ts'
+import { BODY_BYTES_MAX, bodies, HOSTS_BODY_BYTES_MAX } from './routes.ts'
 import { claimSocket, daemonRunning } from './socket.ts'
 import { streamCall } from './stream.ts'
 
@@ -60,6 +61,8 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   addRoutes(app, api, log)
   const stream = streaming(closing.signal, log)
   addStreams(app, api, stream)
+  addHookRoutes(app, api)
+  addWaiting(app, api, stream)
   for (const add of routes) add(app, stream)
   await app.ready()
   await listen(app, path, home)
@@ -96,7 +99,7 @@ async function listen(app: FastifyInstance, path: string, home: string): Promise
   await chmod(path, 0o600)
 }
 
-function answerFailures(app: FastifyInstance, log: Log | undefined): void {
+export function answerFailures(app: FastifyInstance, log: Log | undefined): void {
   app.setNotFoundHandler((request, reply) => {
     const error = new HotblockError('USAGE', `the control API has no ${request.method} ${request.url.slice(0, 100)}`)
     return reply.code(404).send({ error })
@@ -125,8 +128,19 @@ function addRoutes(app: FastifyInstance, api: NodeApi, log: Log | undefined): vo
   app.post('/images', (request) => api.images(checked(bodies.images, request)))
   app.post('/plan', (request) => api.plan(wanted(checked(bodies.named, request).name)))
   app.post('/prefetch', (request) => {
-    const { names } = checked(bodies.prefetch, request)
-    return api.prefetch(names.map((name) => wanted(name)))
+    const { names, priority } = checked(bodies.prefetch, request)
+    return api.prefetch(
+      names.map((name) => wanted(name)),
+      { priority },
+    )
+  })
+  app.post('/order', { bodyLimit: HOSTS_BODY_BYTES_MAX }, (request) => {
+    const { names, hosts, priority } = checked(bodies.order, request)
+    return api.order(
+      names.map((name) => wanted(name)),
+      hosts,
+      { priority },
+    )
   })
   app.post('/pin', (request) => {
     const { name, pinned } = checked(bodies.pin, request)
@@ -147,7 +161,7 @@ function addRoutes(app: FastifyInstance, api: NodeApi, log: Log | undefined): vo
   })
 }
 
-function streaming(closing: AbortSignal, log: Log | undefined): Streamed {
+export function streaming(closing: AbortSignal, log: Log | undefined): Streamed {
   return async (reply, call) => {
     reply.hijack()
     const failure = await streamCall(reply.raw, closing, call)
@@ -173,19 +187,4 @@ function addStreams(app: FastifyInstance, api: NodeApi, stream: Streamed): void 
       return stream(reply, (progress, signal) => api[method](name, progress, signal))
     })
   }
-}
-
-/** NAME or NAME@BUILDER. @throws BAD_NAME */
-function wanted(text: string): string {
-  parseWantedName(text)
-  return text
-}
-
-/** The body of a call. @throws USAGE naming the field that is wrong */
-export function checked<S extends z.ZodType>(schema: S, request: FastifyRequest): z.output<S> {
-  const result = schema.safeParse(request.body ?? {})
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const field = issue?.path.join('.') || 'body'
-  throw new HotblockError('USAGE', `${field}: ${issue?.message ?? 'is wrong'}`, { field })
 }

@@ -5,6 +5,9 @@
  * them disk reads and threads; so are frames that were made and that their peers have not taken yet, and with them
  * memory: a peer that reads slowly, or not at all, fills its own share and no other's. What a session may keep waiting is
  * bounded, and what exceeds it is told to come back. Under an upload limit frames start only as the limit allows.
+ *
+ * Requests for images that nobody waits for are low: they are taken only while no others wait, and as far as a limit of
+ * their own allows. So nothing low is ever in the way of what is not, and who is told to come back knows that we live.
  */
 import { Bucket } from './bucket.ts'
 
@@ -20,10 +23,32 @@ export const SESSIONS_MAX = 512
 /** When a refused peer may ask again, milliseconds. */
 export const BUSY_MS = 100
 
+/** A session is served so many frames in a row before the next one has its turn: the pieces that it asked for are soon
+ * whole there, and others can have them from it. */
+export const TURN_FRAMES = 2
+/** Sessions that are served at a time, not counting those that take longer than this for a frame. */
+export const SERVED_MAX = 12
+export const SLOW_MS = 500
+
+interface Waiting {
+  readonly request: number
+  readonly low: boolean
+}
+
+interface Active {
+  /** The frame is in the making. */
+  making: boolean
+  readonly low: boolean
+}
+
 interface Session {
-  readonly queue: number[]
-  /** Started requests: true while the frame is in the making. */
-  readonly active: Map<number, boolean>
+  readonly queue: Waiting[]
+  /** Frames left of its turn. */
+  turn: number
+  /** When the oldest of its frames that are under way was started. */
+  startedAt: number
+  /** Started requests. */
+  readonly active: Map<number, Active>
 }
 
 export interface Start {
@@ -35,13 +60,20 @@ export class ServeMachine {
   readonly #sessions = new Map<string, Session>()
   /** Sessions that have ended and of which something is still in the making or on its way. */
   readonly #ended = new Map<string, Session>()
+  /** Sessions with frames under way. */
+  readonly #served = new Set<Session>()
   readonly #bucket: Bucket
+  readonly #lowBucket: Bucket
   #queued = 0
+  /** Of those, how many are low. */
+  #queuedLow = 0
   #making = 0
   #active = 0
 
-  constructor(rateUpBytes: number = Number.POSITIVE_INFINITY) {
+  /** @param rateUpBytes bytes a second @param lowRateUpBytes of that, for what is low */
+  constructor(rateUpBytes: number = Number.POSITIVE_INFINITY, lowRateUpBytes: number = Number.POSITIVE_INFINITY) {
     this.#bucket = new Bucket(rateUpBytes)
+    this.#lowBucket = new Bucket(lowRateUpBytes)
   }
 
   get sessions(): number {
@@ -63,7 +95,7 @@ export class ServeMachine {
   /** @param session a name that was not used before. @returns false when the node serves as many as it can */
   open(session: string): boolean {
     if (this.#sessions.size >= SESSIONS_MAX) return false
-    this.#sessions.set(session, { queue: [], active: new Map() })
+    this.#sessions.set(session, { queue: [], active: new Map(), turn: TURN_FRAMES, startedAt: 0 })
     return true
   }
 
@@ -71,48 +103,52 @@ export class ServeMachine {
   closed(session: string): void {
     const state = this.#sessions.get(session)
     if (state === undefined) return
-    this.#queued -= state.queue.length
+    for (const waiting of state.queue) this.#unqueued(waiting)
     state.queue.length = 0
     this.#sessions.delete(session)
     if (state.active.size > 0) this.#ended.set(session, state)
   }
 
   /** @returns true if it will be started by a later `next`; false: tell the peer that the node is busy */
-  request(session: string, request: number): boolean {
+  request(now: number, session: string, request: number, low: boolean = false): boolean {
     const state = this.#sessions.get(session)
     if (state === undefined || state.queue.length >= SESSION_QUEUE_MAX || this.#queued >= QUEUE_MAX) return false
-    state.queue.push(request)
+    if (low && (this.#queued > this.#queuedLow || this.#lowBucket.waitMs(now) > 0)) return false
+    state.queue.push({ request, low })
     this.#queued++
+    if (low) this.#queuedLow++
     return true
   }
 
   /** @returns true if it was still waiting */
   cancel(session: string, request: number): boolean {
     const state = this.#sessions.get(session)
-    const at = state?.queue.indexOf(request) ?? -1
+    const at = state?.queue.findIndex((waiting) => waiting.request === request) ?? -1
     if (state === undefined || at < 0) return false
-    state.queue.splice(at, 1)
-    this.#queued--
+    for (const waiting of state.queue.splice(at, 1)) this.#unqueued(waiting)
     return true
   }
 
   /** A started frame is made, or could not be. @param wireBytes what it takes of the upload limit */
   made(now: number, session: string, request: number, wireBytes: number): void {
     const state = this.#sessions.get(session) ?? this.#ended.get(session)
-    if (state?.active.get(request) !== true) return
-    state.active.set(request, false)
+    const active = state?.active.get(request)
+    if (active?.making !== true) return
+    active.making = false
     this.#making--
     this.#bucket.spend(now, wireBytes)
+    if (active.low) this.#lowBucket.spend(now, wireBytes)
   }
 
   /** A started frame was taken by its peer, or given up. */
   finished(session: string, request: number): void {
     const state = this.#sessions.get(session) ?? this.#ended.get(session)
-    const making = state?.active.get(request)
-    if (state === undefined || making === undefined) return
+    const active = state?.active.get(request)
+    if (state === undefined || active === undefined) return
     state.active.delete(request)
+    if (state.active.size === 0) this.#served.delete(state)
     this.#active--
-    if (making) this.#making--
+    if (active.making) this.#making--
     if (state.active.size === 0) this.#ended.delete(session)
   }
 
@@ -120,15 +156,21 @@ export class ServeMachine {
   next(now: number): Start[] {
     const starts: Start[] = []
     while (this.#mayStart(now)) {
-      const found = this.#turn()
+      const found = this.#turn(now)
       if (found === undefined) break
       const [session, state] = found
-      const request = state.queue.shift()!
-      this.#queued--
-      state.active.set(request, true)
+      const { request, low } = state.queue.splice(firstOf(state), 1)[0]!
+      this.#unqueued({ request, low })
+      if (state.active.size === 0) {
+        state.startedAt = now
+        this.#served.add(state)
+      }
+      state.active.set(request, { making: true, low })
       this.#making++
       this.#active++
       starts.push({ session, request })
+      if (--state.turn > 0 && state.queue.length > 0) continue
+      state.turn = TURN_FRAMES
       // To the end of the round: a Map keeps the order of insertion.
       this.#sessions.delete(session)
       this.#sessions.set(session, state)
@@ -147,10 +189,28 @@ export class ServeMachine {
     return this.#queued > 0 && room && this.#bucket.waitMs(now) === 0
   }
 
-  #turn(): [string, Session] | undefined {
+  #turn(now: number): [string, Session] | undefined {
+    let quick = 0
+    for (const { startedAt } of this.#served) if (now - startedAt <= SLOW_MS) quick++
+    let lowest: [string, Session] | undefined
     for (const entry of this.#sessions) {
-      if (entry[1].queue.length > 0 && entry[1].active.size < SESSION_FRAMES_ACTIVE_MAX) return entry
+      const { queue, active } = entry[1]
+      if (queue.length === 0 || active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
+      if (active.size === 0 && quick >= SERVED_MAX) continue
+      if (!queue[firstOf(entry[1])]!.low) return entry
+      lowest ??= entry
     }
-    return undefined
+    return lowest
   }
+
+  #unqueued({ low }: Waiting): void {
+    this.#queued--
+    if (low) this.#queuedLow--
+  }
+}
+
+/** Which of a session's requests is its next: what is not low, in the order in which it came. */
+function firstOf({ queue }: Session): number {
+  const at = queue.findIndex(({ low }) => !low)
+  return at === -1 ? 0 : at
 }

@@ -11,7 +11,7 @@ import { gather } from '../serve/gather.ts'
 import type { PartialImage } from '../serve/holdings.ts'
 import type { StoredImage } from '../store/store.ts'
 import { columnsOf, type DistinctBlocks } from './items.ts'
-import type { FetchDeps } from './ports.ts'
+import type { FetchDeps, FetchManners } from './ports.ts'
 import { bitsToList, type OpenPeer, type Sessions } from './sessions.ts'
 
 interface Asked {
@@ -26,6 +26,7 @@ export interface ColdInit {
   readonly blocks: DistinctBlocks
   readonly image: StoredImage
   readonly holdings: PartialImage
+  readonly manners: FetchManners
   readonly builderFromMs: number
   /** Blocks came to lie in the image. */
   readonly arrived: (bytes: number) => void
@@ -39,7 +40,7 @@ export class ColdFetch {
   readonly #machine: FetchMachine
   readonly #asked = new Map<number, Asked>()
   readonly #blocksFrom = new Map<string, number>()
-  /** Per segment: items that are neither here nor in another image on the node. */
+  /** Per piece: items that are neither here nor in another image on the node. */
   readonly #lackingIn: Uint32Array
   readonly #wanted: Uint8Array
   readonly #timer: NodeJS.Timeout
@@ -52,11 +53,13 @@ export class ColdFetch {
     this.#machine = new FetchMachine({
       items: blocks,
       self: deps.self,
+      rack: deps.rack,
       random: deps.random,
       rateDownBytes: deps.rateDownBytes,
+      limiter: init.manners.limiter,
       builderFromMs: init.builderFromMs,
     })
-    this.#lackingIn = new Uint32Array(blocks.segmentCount)
+    this.#lackingIn = new Uint32Array(blocks.pieceCount)
     this.#wanted = new Uint8Array(blocks.lengths.length)
     this.#timer = setInterval(() => this.#act(this.#machine.tick(this.#now())), TICK_MS)
     // The fetch that waits for it may fail before it looks.
@@ -73,12 +76,12 @@ export class ColdFetch {
     return this.#finished.promise
   }
 
-  /** The first items to fetch; segments that need none of them are held from the start. */
+  /** The first items to fetch; pieces that need none of them are held from the start. */
   begin(items: readonly number[]): void {
     for (const item of items) this.#want(item)
     const held: number[] = []
-    for (let segment = 0; segment < this.#lackingIn.length; segment++) {
-      if (this.#lackingIn[segment] === 0) held.push(segment)
+    for (let piece = 0; piece < this.#lackingIn.length; piece++) {
+      if (this.#lackingIn[piece] === 0) held.push(piece)
     }
     this.#init.holdings.note(held, [])
     this.#act(this.#machine.want(this.#now(), items))
@@ -98,11 +101,11 @@ export class ColdFetch {
     this.#act(this.#machine.settled(this.#now()))
   }
 
-  opened({ peer, role, holdings }: OpenPeer): void {
+  opened({ peer, role, rack, holdings }: OpenPeer): void {
     const now = this.#now()
-    this.#act(this.#machine.peerOpened(now, peer, role, holdings.holds === 'all'))
+    this.#act(this.#machine.peerOpened(now, peer, role, holdings.holds === 'all', rack))
     if (holdings.holds !== 'some') return
-    const count = this.#init.blocks.segmentCount
+    const count = this.#init.blocks.pieceCount
     this.have(peer, bitsToList(holdings.held, count), bitsToList(holdings.getting, count))
   }
 
@@ -121,6 +124,11 @@ export class ColdFetch {
   busy(peer: string, request: number, ms: number): void {
     this.#asked.delete(request)
     this.#act(this.#machine.busy(this.#now(), peer, request, ms))
+  }
+
+  claimed(peer: string, request: number): void {
+    this.#asked.delete(request)
+    this.#act(this.#machine.claimed(this.#now(), peer, request))
   }
 
   /** Asks a peer which of the wanted blocks it has in other images. @returns how many */
@@ -210,8 +218,8 @@ export class ColdFetch {
     let bytes = 0
     for (const item of fresh) {
       bytes += blocks.lengths[item]!
-      const segment = blocks.segments[item]!
-      if (--this.#lackingIn[segment]! === 0) held.push(segment)
+      const piece = blocks.pieces[item]!
+      if (--this.#lackingIn[piece]! === 0) held.push(piece)
     }
     if (held.length > 0) holdings.note(held, [])
     this.#init.arrived(bytes)
@@ -220,7 +228,7 @@ export class ColdFetch {
   #want(item: number): void {
     if (this.#wanted[item] === 1) return
     this.#wanted[item] = 1
-    this.#lackingIn[this.#init.blocks.segments[item]!]!++
+    this.#lackingIn[this.#init.blocks.pieces[item]!]!++
   }
 
   #act(actions: FetchAction[]): void {
@@ -228,7 +236,7 @@ export class ColdFetch {
       if (this.#over) return
       switch (action.do) {
         case 'get':
-          this.#get(action.peer, action.request, action.items)
+          this.#get(action.peer, action.request, action.items, action.claim)
           break
         case 'cancel':
           this.#asked.delete(action.request)
@@ -247,16 +255,17 @@ export class ColdFetch {
     }
   }
 
-  #get(peer: string, request: number, items: readonly number[]): void {
+  #get(peer: string, request: number, items: readonly number[], claim: boolean): void {
     const { table, blocks, sessions, holdings } = this.#init
     const open = sessions.get(peer)
     if (open === undefined) return
     this.#asked.set(request, { peer, items })
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
-    const segments = open.role === 'builder' ? [...new Set(items.map((item) => blocks.segments[item]!))] : []
-    open.session.get(request, gather(table.hashes, rows), lengths, segments)
-    if (segments.length > 0) holdings.note([], segments)
+    const pieces = claim ? [...new Set(items.map((item) => blocks.pieces[item]!))] : []
+    const low = this.#init.manners.isPrefetch?.() === true
+    open.session.get(request, gather(table.hashes, rows), lengths, pieces, low)
+    if (pieces.length > 0) holdings.note([], pieces)
   }
 
   #drop(peer: string, wrongBlock: boolean): void {

@@ -5,7 +5,7 @@ import type { Place, StoredImage } from '../store/store.ts'
 import { ColdFetch, stalled } from './cold.ts'
 import { blockRows, copyHot, findHot, verifyRows } from './hot.ts'
 import { batches, columnsOf, type DistinctBlocks, distinctBlocks, inParallel } from './items.ts'
-import type { FetchDeps, FetchTarget } from './ports.ts'
+import type { FetchDeps, FetchManners, FetchTarget } from './ports.ts'
 import { PeerSearch } from './search.ts'
 import { type OpenPeer, Sessions } from './sessions.ts'
 import { fetchTable } from './table.ts'
@@ -35,7 +35,7 @@ export class ImageFetch {
   readonly #deps: FetchDeps
   readonly #sessions: Sessions
   readonly #search: PeerSearch
-  readonly #begun: () => void
+  readonly #manners: FetchManners
   readonly #startedAt: number
   readonly #early: { peer: string; held: number[]; getting: number[] }[] = []
   #cold: ColdFetch | undefined
@@ -44,12 +44,12 @@ export class ImageFetch {
   #hotBytes = 0
   #coldBytes = 0
   #progressAt: number
+  #receivedAt = Number.NEGATIVE_INFINITY
   #hadPeers = false
 
-  /** @param begun told when the image has its place in the store, and others may take from it what has come */
-  constructor(deps: FetchDeps, target: FetchTarget, begun: () => void = () => {}) {
+  constructor(deps: FetchDeps, target: FetchTarget, manners: FetchManners = {}) {
     this.#deps = deps
-    this.#begun = begun
+    this.#manners = manners
     this.target = target
     this.#startedAt = deps.clock.now()
     this.#progressAt = this.#startedAt
@@ -59,8 +59,12 @@ export class ImageFetch {
         this.#search.closed(peer)
         this.#cold?.closed(peer)
       },
-      frame: (peer, frame) => void this.#cold?.frame(peer, frame),
+      frame: (peer, frame) => {
+        this.#receivedAt = deps.clock.now()
+        void this.#cold?.frame(peer, frame)
+      },
       busy: (peer, request, ms) => this.#cold?.busy(peer, request, ms),
+      claimed: (peer, request) => this.#cold?.claimed(peer, request),
       have: (peer, held, getting) => {
         if (this.#cold === undefined) this.#early.push({ peer, held, getting })
         else this.#cold.have(peer, held, getting)
@@ -68,6 +72,11 @@ export class ImageFetch {
       heard: (peer) => this.#cold?.heard(peer),
     })
     this.#search = new PeerSearch(deps, target, this.#sessions)
+  }
+
+  /** When blocks last came from a peer. */
+  get receivedAt(): number {
+    return this.#receivedAt
   }
 
   progress(): FetchProgress {
@@ -93,9 +102,10 @@ export class ImageFetch {
     try {
       void this.#search.begin()
       const { table, receivedBytes } = await this.#getTable(signal)
-      this.#sessions.segments = table.segments.length
+      const blocks = distinctBlocks(table)
+      this.#sessions.pieces = blocks.pieceCount
       this.#moved()
-      return await this.#fill(table, receivedBytes, signal)
+      return await this.#fill(table, blocks, receivedBytes, signal)
     } catch (error) {
       throw signal.aborted ? cancelled(this.target.name) : error
     } finally {
@@ -137,11 +147,11 @@ export class ImageFetch {
     }
   }
 
-  async #fill(table: Table, tableBytes: number, signal: AbortSignal): Promise<FetchResult> {
+  async #fill(table: Table, blocks: DistinctBlocks, tableBytes: number, signal: AbortSignal): Promise<FetchResult> {
     const { store, server } = this.#deps
     const began = store.image(this.target.root)
     const image = await store.begin(table, table.imageBytes - table.zeroBytes)
-    this.#begun()
+    this.#manners.begun?.()
     this.#doneBytes = table.zeroBytes
     const rows = blockRows(table)
     const resumed = began?.state === 'partial' ? await this.#resume(table, rows, image) : new Uint8Array(table.entries)
@@ -161,8 +171,7 @@ export class ImageFetch {
     this.#hotBytes = hot.reduce((sum, { row }) => sum + table.lengths[row]!, 0)
     this.#coldBytes = cold.reduce((sum, row) => sum + table.lengths[row]!, 0)
 
-    const blocks = distinctBlocks(table)
-    const holdings = server.holdingsOf.begin(this.target.root, table.segments.length)
+    const holdings = server.holdingsOf.begin(this.target.root, blocks.pieceCount)
     this.#startCold(table, blocks, image, holdings)
     this.#phase = 'cold'
     const { first, repeats } = splitRepeats(blocks, cold, resumed)
@@ -230,6 +239,7 @@ export class ImageFetch {
       blocks,
       image,
       holdings,
+      manners: this.#manners,
       builderFromMs: this.#deps.clock.now() + grace,
       arrived: (bytes) => this.#arrived(bytes),
       seek: () => void this.#search.seek(),
@@ -270,7 +280,7 @@ export class ImageFetch {
     this.#hadPeers = true
     this.#search.opened()
     this.#cold?.opened(peer)
-    this.#sessions.introduce()
+    this.#sessions.introduce(peer)
     void this.#search.probe(peer, this.#cold)
   }
 
@@ -285,6 +295,8 @@ export class ImageFetch {
 
   #watch(): void {
     this.#sessions.fill()
+    // Nothing comes while it stands back, and that is nobody's failure.
+    if (this.#manners.standsBack?.(this.#deps.clock.now())) this.#moved()
     if (this.#phase !== 'cold' || this.#deps.clock.now() - this.#progressAt < PROGRESS_MS) return
     this.#cold?.fail(stalled(this.target.name, this.#hadPeers))
   }

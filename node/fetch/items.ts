@@ -1,6 +1,7 @@
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import type { Items } from '../decisions/fetch/demand.ts'
+import { cutPieces } from '../decisions/fetch/pieces.ts'
 
 /** The distinct blocks of a table, in image order, and which of them each row is. */
 export interface DistinctBlocks extends Items {
@@ -45,13 +46,9 @@ export function distinctBlocks(table: Table): DistinctBlocks {
     segmentOf[item] = segment
   }
   const first = rows.slice(0, count)
-  return {
-    rows: first,
-    itemOf,
-    lengths: Uint32Array.from(first, (row) => lengths[row]!),
-    segments: segmentOf,
-    segmentCount: segments.length,
-  }
+  const itemLengths = Uint32Array.from(first, (row) => lengths[row]!)
+  const cut = cutPieces(itemLengths, segmentOf)
+  return { rows: first, itemOf, lengths: itemLengths, pieces: cut.pieces, pieceCount: cut.count }
 }
 
 function sameHash(view: DataView, a: number, b: number): boolean {

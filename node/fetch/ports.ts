@@ -2,6 +2,7 @@ import type { Stream } from '@libp2p/interface'
 import type { CID } from 'multiformats/cid'
 import type { Provider } from '../../protocols/discovery/discovery.ts'
 import type { Clock, Log, Random } from '../../protocols/ports.ts'
+import type { Limiter } from '../decisions/rates.ts'
 import type { Pool } from '../pool/jobs.ts'
 import type { BlockServer } from '../serve/source.ts'
 import type { Store } from '../store/store.ts'
@@ -42,6 +43,21 @@ export interface FetchDeps {
   readonly traffic: Traffic
   readonly hookBits: number
   readonly rateDownBytes: number | undefined
+  /** Label of the rack in which this node stands; undefined: it does not know. */
+  readonly rack?: string | undefined
+  /** What may be received a second for nobody who waits; within rateDownBytes. */
+  readonly prefetchRateDownBytes?: number | undefined
   /** This node's own peer id: hints about it are passed over. */
   readonly self: string
+}
+
+/** How a fetch goes together with the others of the node. */
+export interface FetchManners {
+  /** Told when the image has its place in the store, and others may take from it what has come. */
+  readonly begun?: (() => void) | undefined
+  readonly limiter?: Limiter | undefined
+  /** Whether it leaves the network to more urgent ones at the moment. */
+  readonly standsBack?: ((now: number) => boolean) | undefined
+  /** Whether nobody waits for it at the moment. */
+  readonly isPrefetch?: (() => boolean) | undefined
 }

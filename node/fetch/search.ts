@@ -1,9 +1,10 @@
 import { hookKeys } from '../../protocols/table/sample.ts'
 import type { Table } from '../../protocols/table/table.ts'
+import type { Candidate } from '../decisions/peer-book.ts'
 import { type ColdFetch, stalled } from './cold.ts'
 import { columnsOf } from './items.ts'
 import type { FetchDeps, FetchTarget } from './ports.ts'
-import type { Candidate, OpenPeer, Sessions } from './sessions.ts'
+import type { OpenPeer, Sessions } from './sessions.ts'
 
 /** How long a fetch waits for its first peer. */
 const FIRST_PEER_MS = 15_000
@@ -55,7 +56,7 @@ export class PeerSearch {
     const { root, name, builder } = this.#target
     try {
       const known = this.#deps.server.swarms.peers(root)
-      this.#sessions.add(known.map(({ id, addresses }) => ({ peer: id, addresses, role: 'swarm' })))
+      this.#sessions.add(known.map(({ id, ...hint }) => ({ peer: id, ...hint, role: 'swarm' })))
       const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
       const [found] = await this.#deps.mesh.find([root.multihash.digest], PROVIDERS_MAX, signal)
       const providers = found?.providers ?? []

@@ -1,30 +1,23 @@
 import type { CID } from 'multiformats/cid'
 import { getBit } from '../../protocols/bits.ts'
 import { BlockSession, type Frame, type Holdings } from '../../protocols/blocks/client.ts'
-import type { PeerHint } from '../../protocols/blocks/messages.ts'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Role } from '../decisions/fetch/peer.ts'
+import { type Candidate, PeerBook } from '../decisions/peer-book.ts'
+import { HINTS_MAX, sample } from '../decisions/swarm-book.ts'
 import type { FetchDeps } from './ports.ts'
 
-/** Sessions of one fetch, and dials under way for it. */
-export const SESSIONS_MAX = 24
-const DIALS_MAX = 8
 const DIAL_TIMEOUT_MS = 2_500
-/** A peer that could not be reached, or went, is tried again after this. */
-const RETRY_MS = 5_000
-const CANDIDATES_MAX = 512
-
-export interface Candidate {
-  readonly peer: string
-  readonly addresses: readonly string[]
-  readonly role: Role
-}
 
 export interface OpenPeer {
   readonly peer: string
   readonly role: Role
+  /** Label of the rack in which it stands, as it says. */
+  readonly rack: string | undefined
   readonly session: BlockSession
   readonly holdings: Holdings
+  /** What is known of how much of the image it holds: news since the session opened counts. */
+  holds: Holdings['holds']
 }
 
 export interface SessionsEvents {
@@ -32,27 +25,33 @@ export interface SessionsEvents {
   closed(peer: string, error: Error | undefined): void
   frame(peer: string, frame: Frame): void
   busy(peer: string, request: number, ms: number): void
+  /** The peer gave what was asked for to another worker a moment ago. */
+  claimed(peer: string, request: number): void
   have(peer: string, held: number[], getting: number[]): void
   heard(peer: string): void
 }
 
-/** The peers of one fetch: dials candidates, keeps a bounded number of sessions, learns of more peers from them. */
+/** The peers of one fetch: carries out whom its PeerBook would dial, and learns of more peers from those it talks to. */
 export class Sessions {
   readonly #deps: FetchDeps
   readonly #root: CID
   readonly #events: SessionsEvents
   readonly #open = new Map<string, OpenPeer>()
-  readonly #candidates = new Map<string, Candidate>()
-  readonly #triedAt = new Map<string, number>()
-  readonly #dialing = new Set<string>()
+  readonly #book: PeerBook
+  readonly #unlisten: () => void
   readonly #abort = new AbortController()
   readonly #received = new Map<string, { role: Role; bytes: number }>()
-  #segments: number | undefined
+  #pieces: number | undefined
 
   constructor(deps: FetchDeps, root: CID, events: SessionsEvents) {
     this.#deps = deps
     this.#root = root
     this.#events = events
+    const { self, rack, random } = deps
+    this.#book = new PeerBook({ self, rack, random })
+    this.#unlisten = deps.server.swarms.listen(root, (hints) => {
+      this.add(hints.map(({ id, ...hint }) => ({ peer: id, ...hint, role: 'swarm' })))
+    })
   }
 
   get open(): OpenPeer[] {
@@ -64,12 +63,12 @@ export class Sessions {
   }
 
   get dialing(): number {
-    return this.#dialing.size
+    return this.#book.dialing
   }
 
   /** Once the table is known, what peers say they hold must fit it. */
-  set segments(count: number) {
-    this.#segments = count
+  set pieces(count: number) {
+    this.#pieces = count
   }
 
   /** Bytes received from each peer so far, sessions that ended included. */
@@ -82,32 +81,20 @@ export class Sessions {
     return [...rows.values()]
   }
 
-  /** Peers that may have something; dialled as there is room. A peer's first role holds, but swarm is told from hook. */
+  /** Peers that may have something; dialled as there is room. */
   add(candidates: Iterable<Candidate>): void {
-    for (const candidate of candidates) {
-      if (candidate.peer === this.#deps.self || this.#deps.offenders.has(candidate.peer)) continue
-      const known = this.#candidates.get(candidate.peer)
-      if (known === undefined && this.#candidates.size >= CANDIDATES_MAX) continue
-      if (known === undefined || (known.role === 'hook' && candidate.role !== 'hook')) {
-        this.#candidates.set(candidate.peer, candidate)
-      } else if (candidate.addresses.length > 0) {
-        this.#candidates.set(candidate.peer, { ...known, addresses: candidate.addresses })
-      }
-    }
+    this.#book.add([...candidates].filter(({ peer }) => !this.#deps.offenders.has(peer)))
     this.fill()
   }
 
   /** Dials more candidates, if there is room for them. */
   fill(): void {
+    if (this.#abort.signal.aborted) return
     const now = this.#deps.clock.now()
-    for (const candidate of this.#candidates.values()) {
-      if (this.#abort.signal.aborted || this.#open.size + this.#dialing.size >= SESSIONS_MAX) return
-      if (this.#dialing.size >= DIALS_MAX) return
-      const { peer } = candidate
-      if (this.#open.has(peer) || this.#dialing.has(peer) || this.#deps.offenders.has(peer)) continue
-      if (now - (this.#triedAt.get(peer) ?? Number.NEGATIVE_INFINITY) < RETRY_MS) continue
-      this.#triedAt.set(peer, now)
-      void this.#dial(candidate)
+    for (const candidate of this.#book.next(now)) {
+      // It may have offended in another fetch since it was heard of.
+      if (this.#deps.offenders.has(candidate.peer)) this.#book.ban(candidate.peer, now)
+      else void this.#dial(candidate)
     }
   }
 
@@ -115,30 +102,32 @@ export class Sessions {
   drop(peer: string, code?: string): void {
     if (code !== undefined) {
       this.#deps.offenders.add(peer, code)
-      this.#candidates.delete(peer)
+      this.#book.ban(peer, this.#deps.clock.now())
     }
     this.#open.get(peer)?.session.close()
   }
 
-  /** Tells every peer of the others, once. */
-  introduce(): void {
-    const hints: PeerHint[] = []
-    for (const { peer, role } of this.#open.values()) {
-      if (role === 'hook') continue
-      hints.push({ id: peer, addresses: [...(this.#candidates.get(peer)?.addresses ?? [])].slice(0, 8) })
-    }
-    for (const { peer, role, session } of this.#open.values()) {
-      if (role !== 'hook') session.tellPeers(hints.filter((hint) => hint.id !== peer).slice(0, 32))
-    }
+  /** Tells a peer of others. */
+  introduce({ peer, role, session }: OpenPeer): void {
+    if (role === 'hook') return
+    const others = this.open.filter((other) => other.peer !== peer && other.role !== 'hook')
+    const told = sample(others, HINTS_MAX, this.#deps.random)
+    session.tellPeers(
+      told.map((other) => ({
+        id: other.peer,
+        addresses: this.#book.get(other.peer)?.addresses ?? [],
+        rack: other.rack,
+      })),
+    )
   }
 
   close(): void {
     this.#abort.abort()
+    this.#unlisten()
     for (const { session } of this.#open.values()) session.close()
   }
 
   async #dial({ peer, addresses, role }: Candidate): Promise<void> {
-    this.#dialing.add(peer)
     let session: BlockSession | undefined
     const early: (() => void)[] = []
     let live = false
@@ -154,22 +143,25 @@ export class Sessions {
       session = new BlockSession(stream, {
         frame: (frame) => this.#events.frame(peer, frame),
         busy: (request, ms) => this.#events.busy(peer, request, ms),
-        have: (held, getting) => tell(() => this.#events.have(peer, held, getting)),
+        claimed: (request) => this.#events.claimed(peer, request),
+        have: (held, getting) => tell(() => this.#have(peer, held, getting)),
         heard: (bytes) => {
           this.#deps.traffic.received(peer, bytes)
           this.#events.heard(peer)
         },
-        peers: (hints) => this.#heardOf(hints),
+        peers: (hints) => this.#deps.server.swarms.heardOf(this.#root, hints),
         closed: (error) => {
           over = true
           this.#closed(peer, error)
         },
       })
-      const holdings = await session.open(this.#root, this.#segments)
+      const holdings = await session.open(this.#root, this.#pieces, this.#deps.rack)
       if (this.#abort.signal.aborted) throw new HotblockError('CANCELLED', 'the fetch ended')
       // Its last word may have been its answer: such a session would never be told to have closed.
       if (over) throw new HotblockError('NO_PEERS', 'the peer closed the session')
-      const open = { peer, role, session, holdings }
+      const { rack, holds } = holdings
+      const open = { peer, role, rack, session, holdings, holds }
+      this.#book.opened(peer, rack)
       this.#open.set(peer, open)
       this.#events.opened(open)
       live = true
@@ -182,8 +174,8 @@ export class Sessions {
       }
       if (session !== undefined) this.#count(peer, role, session)
       session?.close()
+      this.#book.ended(peer, this.#deps.clock.now())
     } finally {
-      this.#dialing.delete(peer)
       this.fill()
     }
   }
@@ -194,9 +186,11 @@ export class Sessions {
     this.#received.set(peer, { role, bytes: before + session.receivedBytes })
   }
 
-  #heardOf(hints: PeerHint[]): void {
-    this.#deps.server.swarms.heardOf(this.#root, hints)
-    this.add(hints.map(({ id, addresses }) => ({ peer: id, addresses, role: 'swarm' as const })))
+  /** Whoever tells of its pieces has the table by now. */
+  #have(peer: string, held: number[], getting: number[]): void {
+    const open = this.#open.get(peer)
+    if (open?.holds === 'none') open.holds = 'some'
+    this.#events.have(peer, held, getting)
   }
 
   #closed(peer: string, error: Error | undefined): void {
@@ -206,7 +200,7 @@ export class Sessions {
     this.#count(peer, open.role, open.session)
     if (error !== undefined) this.#deps.log.info({ peer, error: error.message }, 'the session with the peer ended')
     if (error instanceof HotblockError && error.code === 'BAD_MESSAGE') this.drop(peer, 'BAD_MESSAGE')
-    this.#triedAt.set(peer, this.#deps.clock.now())
+    this.#book.ended(peer, this.#deps.clock.now())
     this.#events.closed(peer, error)
     if (!this.#abort.signal.aborted) this.fill()
   }

@@ -1,9 +1,11 @@
 import type { CID } from 'multiformats/cid'
 import { TABLE_PARTS_MAX } from '../../protocols/blocks/constants.ts'
 import { HotblockError } from '../../protocols/errors.ts'
+import type { Random } from '../../protocols/ports.ts'
 import { verifyBlob } from '../../protocols/table/assemble.ts'
 import { decodeRoot } from '../../protocols/table/root.ts'
 import type { Table } from '../../protocols/table/table.ts'
+import { chooseTablePeer } from '../decisions/fetch/table-peer.ts'
 import { inParallel } from './items.ts'
 import type { FetchDeps } from './ports.ts'
 import type { OpenPeer, Sessions } from './sessions.ts'
@@ -74,16 +76,10 @@ export async function fetchTable(
   return { table, receivedBytes }
 }
 
-/**
- * Any peer that may have the table, at random, but for those that had nothing of it just now; one that said that it holds
- * none of the image only if no other is left, one that holds another image only as a last resort.
- */
-function choose(open: OpenPeer[], empty: ReadonlySet<string>, random: () => number): OpenPeer | undefined {
+/** Any peer but those that had nothing of the table just now. */
+function choose(open: OpenPeer[], empty: ReadonlySet<string>, random: Random): OpenPeer | undefined {
   const full = open.filter(({ peer }) => !empty.has(peer))
-  const likely = full.filter(({ role }) => role !== 'hook')
-  const best = likely.filter(({ role, holdings }) => role === 'builder' || holdings.holds !== 'none')
-  const from = [best, likely, full].find((peers) => peers.length > 0) ?? open
-  return from[Math.floor(random() * from.length)]
+  return chooseTablePeer(full.length > 0 ? full : open, random)
 }
 
 /** Asks a peer, and a second one when the first keeps silent: a peer that hangs must not hold up the whole fetch. */

@@ -6,25 +6,25 @@ type Listener = (held: number[], getting: number[]) => void
 
 /** What this node has come to hold of an image that it is fetching, and who wants to know. */
 export class PartialImage {
-  readonly segments: number
+  readonly pieces: number
   readonly held: Uint8Array
   readonly getting: Uint8Array
   readonly listeners = new Set<Listener>()
 
-  constructor(segments: number) {
-    this.segments = segments
-    this.held = newBits(segments)
-    this.getting = newBits(segments)
+  constructor(pieces: number) {
+    this.pieces = pieces
+    this.held = newBits(pieces)
+    this.getting = newBits(pieces)
   }
 
   note(held: number[], getting: number[]): void {
-    for (const segment of held) setBit(this.held, segment)
-    for (const segment of getting) setBit(this.getting, segment)
+    for (const piece of held) setBit(this.held, piece)
+    for (const piece of getting) setBit(this.getting, piece)
     for (const listener of this.listeners) listener(held, getting)
   }
 }
 
-/** What the node can say of any image: all of it, the segments that a running fetch has completed, or nothing. */
+/** What the node can say of any image: all of it, the pieces that a running fetch has completed, or nothing. */
 export class Holdings {
   readonly #partial = new Map<string, PartialImage>()
   readonly #waiting = new Map<string, Set<Listener>>()
@@ -35,8 +35,8 @@ export class Holdings {
   }
 
   /** A fetch of the image has begun. */
-  begin(root: CID, segments: number): PartialImage {
-    const image = new PartialImage(segments)
+  begin(root: CID, pieces: number): PartialImage {
+    const image = new PartialImage(pieces)
     const key = root.toString()
     for (const listener of this.#waiting.get(key) ?? []) image.listeners.add(listener)
     this.#partial.set(key, image)
@@ -54,15 +54,15 @@ export class Holdings {
     const key = root.toString()
     const none = new Uint8Array(0)
     const subscribe = (listener: Listener): (() => void) => this.#subscribe(key, listener)
-    if (this.#isComplete(root)) return { holds: 'all', segments: 0, held: none, getting: none, subscribe }
+    if (this.#isComplete(root)) return { holds: 'all', pieces: 0, held: none, getting: none, subscribe }
     const image = this.#partial.get(key)
-    if (image === undefined) return { holds: 'none', segments: 0, held: none, getting: none, subscribe }
-    return { holds: 'some', segments: image.segments, held: image.held, getting: image.getting, subscribe }
+    if (image === undefined) return { holds: 'none', pieces: 0, held: none, getting: none, subscribe }
+    return { holds: 'some', pieces: image.pieces, held: image.held, getting: image.getting, subscribe }
   }
 
   /** Others of those that subscribed hear what one of them is getting. */
-  claimed(root: CID, segments: number[], except: Listener): void {
-    for (const listener of this.#waiting.get(root.toString()) ?? []) if (listener !== except) listener([], segments)
+  claimed(root: CID, pieces: number[], except: Listener): void {
+    for (const listener of this.#waiting.get(root.toString()) ?? []) if (listener !== except) listener([], pieces)
   }
 
   /** Also for an image whose fetch begins later: the session that asked early is told then. */

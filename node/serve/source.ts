@@ -1,10 +1,11 @@
 import type { CID } from 'multiformats/cid'
 import { packBits } from '../../protocols/bits.ts'
 import type { PeerHint } from '../../protocols/blocks/messages.ts'
-import type { BlockSource, ImageHoldings, ServedFrame, ServeSession } from '../../protocols/blocks/server.ts'
+import type { BlockSource, Client, ImageHoldings, ServedFrame, ServeSession } from '../../protocols/blocks/server.ts'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Clock } from '../../protocols/ports.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
+import { newsIntervalMs } from '../decisions/news.ts'
 import { BUSY_MS, ServeMachine } from '../decisions/serve.ts'
 import type { Pool } from '../pool/jobs.ts'
 import type { Place, Store } from '../store/store.ts'
@@ -38,6 +39,10 @@ export interface BlockServerInit {
   readonly clock: Clock
   readonly random: () => number
   readonly rateUpBytes?: number | undefined
+  /** Label of the rack in which the node stands. */
+  readonly rack?: string | undefined
+  /** What may be sent a second for images that nobody waits for; within rateUpBytes. */
+  readonly prefetchRateUpBytes?: number | undefined
   /** What a peer's own addresses are, to tell others. */
   readonly addressesOf: (peer: string) => Promise<string[]>
   readonly traffic: Traffic
@@ -57,13 +62,17 @@ export class BlockServer implements BlockSource {
 
   constructor(init: BlockServerInit) {
     this.#init = init
-    this.#machine = new ServeMachine(init.rateUpBytes)
+    this.#machine = new ServeMachine(init.rateUpBytes, init.prefetchRateUpBytes)
     this.holdingsOf = new Holdings((root) => init.store.image(root)?.state === 'complete')
     this.swarms = new Swarms(() => init.clock.now(), init.random)
   }
 
   close(): void {
     clearTimeout(this.#timer)
+  }
+
+  get rack(): string | undefined {
+    return this.#init.rack
   }
 
   holdings(root: CID): ImageHoldings {
@@ -78,22 +87,30 @@ export class BlockServer implements BlockSource {
     return this.#init.store.blocks.hasPrefix(prefixes)
   }
 
-  joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void {
+  joined(root: CID, client: Client, tell: (peers: PeerHint[]) => void): () => void {
     let ended = false
     let end = (): void => {}
-    const join = (addresses: string[]): void => {
-      if (!ended) end = this.swarms.joined(root, { id: peer, addresses }, tell)
-    }
-    // A peer without known addresses still is one: who is connected to it can reach it.
-    this.#init.addressesOf(peer).then(join, () => join([]))
+    void this.#hint(client).then((hint) => {
+      if (!ended) end = this.swarms.joined(root, hint, tell)
+    })
     return () => {
       ended = true
       end()
     }
   }
 
-  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void {
-    this.holdingsOf.claimed(root, segments, except)
+  async turnedAway(root: CID, client: Client): Promise<PeerHint[]> {
+    return this.swarms.refused(root, await this.#hint(client))
+  }
+
+  admits(root: CID): boolean {
+    return !this.swarms.isFull(root)
+  }
+
+  claimed(root: CID, peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean {
+    if (!this.swarms.grants(root, peer, pieces)) return false
+    this.holdingsOf.claimed(root, pieces, except)
+    return true
   }
 
   heardOf(root: CID, peers: PeerHint[]): void {
@@ -108,12 +125,18 @@ export class BlockServer implements BlockSource {
     }
     const waiting = new Map<number, Waiting>()
     this.#waiting.set(key, waiting)
+    const machine = this.#machine
     return {
       busyMs: BUSY_MS,
-      frame: (request, hashes, lengths) => {
+      get newsMs() {
+        return newsIntervalMs(machine.sessions)
+      },
+      frame: (request, hashes, lengths, low = false) => {
         if (waiting.has(request)) throw new HotblockError('BAD_MESSAGE', 'the peer used a request number twice')
-        if (!this.#machine.request(key, request)) {
-          this.counters.refused++
+        const now = this.#init.clock.now()
+        if (!this.#machine.request(now, key, request, low)) {
+          // Who fetches ahead of time is told to wait as a matter of course.
+          if (!low) this.counters.refused++
           return Promise.resolve(undefined)
         }
         const { promise, resolve, reject } = Promise.withResolvers<ServedFrame>()
@@ -144,6 +167,12 @@ export class BlockServer implements BlockSource {
         this.#pump()
       },
     }
+  }
+
+  /** A peer without known addresses still is one: who is connected to it can reach it. */
+  async #hint({ id, rack }: Client): Promise<PeerHint> {
+    const addresses = await this.#init.addressesOf(id).catch(() => [])
+    return { id, addresses, rack }
   }
 
   #pump(): void {

@@ -1,93 +1,91 @@
 import type { CID } from 'multiformats/cid'
-import { PEERS_MAX } from '../../protocols/blocks/constants.ts'
-import type { PeerHint } from '../../protocols/blocks/messages.ts'
+import type { Random } from '../../protocols/ports.ts'
+import { Spread } from '../decisions/spread.ts'
+import { PEERS_KNOWN_MAX, type PeerHint, SwarmBook, type Telling } from '../decisions/swarm-book.ts'
 
-/** Images whose peers are remembered, and how long a peer is told of after it was last heard of. */
+/** Images whose peers are remembered. */
 export const IMAGES_MAX = 256
-export const PEERS_PER_IMAGE_MAX = 256
-export const PEER_LIFE_MS = 120_000
 
 type Tell = (peers: PeerHint[]) => void
 
 interface Swarm {
-  readonly peers: Map<string, { hint: PeerHint; at: number }>
-  readonly tells: Map<Tell, string>
+  readonly book: SwarmBook
+  readonly spread: Spread
+  readonly tells: Map<number, Tell>
 }
 
-/** The peers of each image that this node has heard of, so that peers find each other without asking the DHT again. */
+/**
+ * The peers of each image that this node has heard of, so that peers find each other without asking the DHT again. Carries
+ * out the decisions of a SwarmBook for each image.
+ */
 export class Swarms {
   readonly #swarms = new Map<string, Swarm>()
+  readonly #listeners = new Map<string, Set<Tell>>()
   readonly #now: () => number
-  readonly #random: () => number
+  readonly #random: Random
+  #nextSession = 1
 
-  constructor(now: () => number, random: () => number) {
+  constructor(now: () => number, random: Random) {
     this.#now = now
     this.#random = random
   }
 
-  /** A peer opened a session about the image: it hears of the others, and the others of it. */
+  /** A peer opened a session about the image. @param tell takes what the peer is to be told @returns ends it */
   joined(root: CID, hint: PeerHint, tell: Tell): () => void {
+    this.#notify(root, [hint])
     const swarm = this.#of(root)
     if (swarm === undefined) return () => {}
-    const others = this.peers(root).filter((peer) => peer.id !== hint.id)
-    if (!swarm.peers.has(hint.id)) this.#makeRoom(swarm)
-    this.heardOf(root, [hint])
-    swarm.tells.set(tell, hint.id)
-    if (others.length > 0) tell(others)
-    return () => swarm.tells.delete(tell)
+    const session = this.#nextSession++
+    swarm.tells.set(session, tell)
+    carryOut(swarm, swarm.book.joined(this.#now(), session, hint))
+    return () => {
+      swarm.tells.delete(session)
+      swarm.book.left(session)
+      swarm.spread.left(hint.id)
+    }
   }
 
-  /** Peers of the image became known; those with a session hear of the new ones. */
-  heardOf(root: CID, hints: PeerHint[]): void {
+  /** A peer found no room for a session about the image. @returns whom else it may ask */
+  refused(root: CID, hint: PeerHint): PeerHint[] {
+    this.#notify(root, [hint])
+    return this.#of(root)?.book.refused(this.#now(), hint) ?? []
+  }
+
+  /** No more sessions about the image are taken: `refused` says whom else to ask. */
+  isFull(root: CID): boolean {
+    return this.#swarms.get(root.toString())?.book.full ?? false
+  }
+
+  /** Whether the peer shall have pieces of the image that it thinks nobody else has; see Spread. */
+  grants(root: CID, peer: string, pieces: readonly number[]): boolean {
+    return this.#of(root)?.spread.grant(this.#now(), peer, pieces) ?? true
+  }
+
+  /** Peers of the image became known. */
+  heardOf(root: CID, hints: readonly PeerHint[]): void {
+    this.#notify(root, hints)
     const swarm = this.#of(root)
-    if (swarm === undefined) return
-    const news: PeerHint[] = []
-    this.#prune(swarm)
-    for (const hint of hints) {
-      const known = swarm.peers.has(hint.id)
-      // What is not remembered is not passed on either: else it would be news each time, and go round for ever.
-      if (!known && swarm.peers.size >= PEERS_PER_IMAGE_MAX) continue
-      if (!known) news.push(hint)
-      swarm.peers.set(hint.id, { hint, at: this.#now() })
-    }
-    if (news.length === 0) return
-    for (const [tell, id] of swarm.tells) {
-      const others = news.filter((hint) => hint.id !== id)
-      if (others.length > 0) tell(others.slice(0, PEERS_MAX))
-    }
+    if (swarm !== undefined) carryOut(swarm, swarm.book.heardOf(this.#now(), hints))
   }
 
-  /** A random choice of the image's peers. */
+  /** All known peers of the image, in random order. */
   peers(root: CID): PeerHint[] {
-    const swarm = this.#swarms.get(root.toString())
-    if (swarm === undefined) return []
-    this.#prune(swarm)
-    const all = [...swarm.peers.values()].map(({ hint }) => ({ hint, key: this.#random() }))
-    return all
-      .sort((a, b) => a.key - b.key)
-      .slice(0, PEERS_MAX)
-      .map(({ hint }) => hint)
+    return this.#swarms.get(root.toString())?.book.choose(this.#now(), PEERS_KNOWN_MAX) ?? []
   }
 
-  forget(peer: string): void {
-    for (const swarm of this.#swarms.values()) swarm.peers.delete(peer)
-  }
-
-  #prune(swarm: Swarm): void {
-    for (const [id, { at }] of swarm.peers) if (this.#now() - at > PEER_LIFE_MS) swarm.peers.delete(id)
-  }
-
-  /** For a peer that is really there: the one that was longest not heard of goes, which may be but a rumour. */
-  #makeRoom(swarm: Swarm): void {
-    if (swarm.peers.size < PEERS_PER_IMAGE_MAX) return
-    let oldest: string | undefined
-    let oldestAt = Number.POSITIVE_INFINITY
-    for (const [id, { at }] of swarm.peers) {
-      if (at >= oldestAt) continue
-      oldest = id
-      oldestAt = at
+  /** Calls back with whoever is heard of, for a fetch that looks for peers. @returns ends it */
+  listen(root: CID, heard: Tell): () => void {
+    const key = root.toString()
+    const listeners = this.#listeners.get(key) ?? new Set()
+    this.#listeners.set(key, listeners.add(heard))
+    return () => {
+      listeners.delete(heard)
+      if (listeners.size === 0) this.#listeners.delete(key)
     }
-    if (oldest !== undefined) swarm.peers.delete(oldest)
+  }
+
+  #notify(root: CID, hints: readonly PeerHint[]): void {
+    for (const heard of this.#listeners.get(root.toString()) ?? []) heard([...hints])
   }
 
   #of(root: CID): Swarm | undefined {
@@ -102,8 +100,12 @@ export class Swarms {
       }
       if (this.#swarms.size >= IMAGES_MAX) return undefined
     }
-    const swarm: Swarm = { peers: new Map(), tells: new Map() }
+    const swarm: Swarm = { book: new SwarmBook(this.#random), spread: new Spread(), tells: new Map() }
     this.#swarms.set(key, swarm)
     return swarm
   }
+}
+
+function carryOut({ tells }: Swarm, tellings: readonly Telling[]): void {
+  for (const { session, hints } of tellings) tells.get(session)?.(hints)
 }

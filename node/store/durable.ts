@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { HotblockError } from '../../protocols/errors.ts'
 
 /** Makes what was created, renamed or removed in a directory last over a crash of the machine. */
 export async function syncDirectory(path: string): Promise<void> {
@@ -37,4 +38,16 @@ export async function writeWhole(path: string, bytes: Uint8Array, mode: number, 
 
 function unlessThere(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EEXIST') throw error
+}
+
+/** Removes a file if it is there. A directory of that name is not ours, and stays. */
+export async function unlinkFile(path: string): Promise<void> {
+  await rm(path, { force: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ERR_FS_EISDIR') throw error
+  })
+}
+
+/** Lets a failure pass that a full disk is the cause of; throws others again. */
+export function unlessFull(error: unknown): void {
+  if (!(error instanceof HotblockError) || error.code !== 'NO_SPACE') throw error
 }

@@ -6,7 +6,8 @@ import type { CID } from 'multiformats/cid'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Table, TableHead } from '../../protocols/table/table.ts'
 import type { DiskBlockIndex } from './blocks.ts'
-import { syncDirectory } from './durable.ts'
+import { syncDirectory, unlessFull, unlinkFile } from './durable.ts'
+import { createHolds } from './holds.ts'
 import type { ImageRow, ImageRows } from './images.ts'
 import { IMPORT_NAME, PART_SUFFIX } from './recovery.ts'
 import { type Need, Room } from './room.ts'
@@ -48,6 +49,7 @@ export class LocalStore implements Store {
   readonly #directory: string
   readonly #room: Room
   readonly #serial = new Serial()
+  readonly #holds = createHolds()
   #closing: Promise<void> | undefined
 
   constructor(parts: LocalStoreParts) {
@@ -59,6 +61,7 @@ export class LocalStore implements Store {
       ...parts,
       rows: () => this.#rows(),
       pathOf: (row) => this.#pathOf(row),
+      held: ({ number }) => this.#holds.has(number),
       directory: this.#directory,
     })
   }
@@ -209,7 +212,19 @@ export class LocalStore implements Store {
   }
 
   remove(root: CID): Promise<number> {
-    return this.#change(() => this.removeNow(root))
+    return this.#change(() => {
+      this.#holds.check(this.#parts.images.get(root))
+      return this.removeNow(root)
+    })
+  }
+
+  hold(root: CID): Promise<() => void> {
+    // In turn with evictions: one that has been decided on is carried out before.
+    return this.#change(async () => {
+      const { state, number } = this.#known(root)
+      if (state === 'complete') return this.#holds.take(number)
+      throw new HotblockError('NOT_FOUND', `image ${root} is not complete`, { root: root.toString() })
+    })
   }
 
   touch(root: CID): void {
@@ -301,6 +316,7 @@ export class LocalStore implements Store {
       throw new HotblockError('NOT_FOUND', `image ${root} is not on this node`, { root: root.toString() })
     const final = join(this.#directory, row.root)
     const bytes = (await diskBytes(final)) + (await diskBytes(final + PART_SUFFIX))
+    // On a full disk the bytes go first, without a note: an image whose bytes are gone is removed at the next start.
     await images.update(row.number, { state: 'removing' }).catch(unlessFull)
     reservations.release(row.number)
     step('removing')
@@ -381,16 +397,4 @@ export class LocalStore implements Store {
   #pathOf(row: ImageRow): string {
     return join(this.#directory, row.state === 'complete' ? row.root : row.root + PART_SUFFIX)
   }
-}
-
-/** On a full disk the bytes go first, without a note: an image whose bytes are gone is removed at the next start. */
-function unlessFull(error: unknown): void {
-  if (!(error instanceof HotblockError) || error.code !== 'NO_SPACE') throw error
-}
-
-/** A directory of that name is not ours, and stays. */
-async function unlinkFile(path: string): Promise<void> {
-  await rm(path, { force: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ERR_FS_EISDIR') throw error
-  })
 }

@@ -8,6 +8,8 @@ export interface RoomParts {
   readonly rows: () => ImageRow[]
   /** Where an image's bytes lie. */
   readonly pathOf: (row: ImageRow) => string
+  /** Whether somebody uses an image at this moment; it stays as a pinned one does. */
+  readonly held: (row: ImageRow) => boolean
   readonly directory: string
   readonly reservations: Reservations
   readonly quotaBytes: number | undefined
@@ -62,11 +64,12 @@ export class Room {
     candidates: EvictionCandidate[]
     bounds: EvictionBounds
   }> {
-    const { rows, pathOf, directory, reservations, quotaBytes, floorBytes } = this.#parts
+    const { rows, pathOf, held, directory, reservations, quotaBytes, floorBytes } = this.#parts
     const images = rows().map((row) => ({ ...row, path: pathOf(row) }))
     const { holdings, importBytes, freeBytes } = await reservations.survey(images, directory)
     const candidates = holdings.map(({ image, diskBytes: bytes, outstandingBytes }): EvictionCandidate => {
-      const { root, pinned, names, usedAt, number } = image
+      const { root, names, usedAt, number } = image
+      const pinned = image.pinned || held(image)
       const fetching = outstandingBytes !== undefined || number === except
       return { root, bytes: bytes + (outstandingBytes ?? 0), pinned, fetching, named: names.length > 0, usedAt }
     })

@@ -124,9 +124,15 @@ export interface Store {
   /**
    * Removes bytes, index entries and table segments that no other image uses.
    * @returns bytes freed on disk
-   * @throws NOT_FOUND
+   * @throws NOT_FOUND; IN_USE while somebody holds it
    */
   remove(root: CID): Promise<number>
+  /**
+   * Keeps a complete image from eviction and removal while somebody uses it, at the longest until the store closes.
+   * @returns lets go of it again; idempotent
+   * @throws NOT_FOUND where it is not here, or not complete
+   */
+  hold(root: CID): Promise<() => void>
   /** The image was used now. */
   touch(root: CID): void
   /** @throws NOT_FOUND */

@@ -3,7 +3,7 @@ import type { CID } from 'multiformats/cid'
 import { bitFieldBytes } from '../bits.ts'
 import { HotblockError } from '../errors.ts'
 import {
-  CLAIM_SEGMENTS_MAX,
+  CLAIM_PIECES_MAX,
   FRAME_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   OPEN_TIMEOUT_MS,
@@ -26,9 +26,11 @@ import {
 /** What the server of a session holds of its image. */
 export interface Holdings {
   readonly holds: 'all' | 'some' | 'none'
-  /** Bit fields over the segments; empty unless `holds` is some. */
+  /** Bit fields over the pieces; empty unless `holds` is some. */
   readonly held: Uint8Array
   readonly getting: Uint8Array
+  /** Label of the rack in which it says that it stands. */
+  readonly rack?: string | undefined
 }
 
 export interface Frame {
@@ -44,6 +46,8 @@ export interface Frame {
 export interface SessionEvents {
   frame(frame: Frame): void
   busy(request: number, ms: number): void
+  /** The server gave what was asked for to another client a moment ago: it can soon be had there. */
+  claimed(request: number): void
   have(held: number[], getting: number[]): void
   peers(peers: PeerHint[]): void
   /** Bytes arrived, of whatever message. */
@@ -64,6 +68,7 @@ export class BlockSession {
   readonly #pending = new Map<string, Pending>()
   readonly #gets = new Map<number, number>()
   #nextId = 1
+  #opened = false
   #closing = false
   #over: Error | undefined
   #receivedBytes = 0
@@ -79,18 +84,25 @@ export class BlockSession {
     return this.#receivedBytes
   }
 
-  /** Opens the session about an image of `segments` segments; undefined while the table is not known. */
-  async open(root: CID, segments: number | undefined): Promise<Holdings> {
+  /**
+   * Opens the session about an image of `pieces` pieces; undefined while the table is not known.
+   *
+   * @param rack label of this node's rack
+   * @throws BUSY if the server has no room; whom else to ask it has told as a peers event
+   */
+  async open(root: CID, pieces: number | undefined, rack?: string): Promise<Holdings> {
     const { header, payload } = await this.#ask('state', OPEN_TIMEOUT_MS, () =>
-      this.#send(encodeMessage({ t: 'open', root })),
+      this.#send(encodeMessage({ t: 'open', root, ...(rack === undefined ? {} : { rack }) })),
     )
+    if (header.t === 'full') throw new HotblockError('BUSY', 'the peer has no room for a session')
     if (header.t !== 'state') throw badMessage('something else than its state')
+    this.#opened = true
     const empty = new Uint8Array(0)
-    if (header.holds !== 'some') return { holds: header.holds, held: empty, getting: empty }
+    if (header.holds !== 'some') return { holds: header.holds, held: empty, getting: empty, rack: header.rack }
     const bytes = bitFieldBytes(header.total)
     if (payload.byteLength !== 2 * bytes) throw badMessage('bit fields of a wrong size')
-    if (segments !== undefined && header.total !== segments) throw badMessage('a wrong number of segments')
-    return { holds: 'some', held: payload.slice(0, bytes), getting: payload.slice(bytes) }
+    if (pieces !== undefined && header.total !== pieces) throw badMessage('a wrong number of pieces')
+    return { holds: 'some', held: payload.slice(0, bytes), getting: payload.slice(bytes), rack: header.rack }
   }
 
   /** Bytes of table parts, in the order of `want`; undefined where the server has none. Not verified. */
@@ -123,12 +135,21 @@ export class BlockSession {
 
   /**
    * Asks for blocks; the answer comes as a frame or busy event with the same number.
-   * @param segments those that the blocks are of, if others who fetch the image shall hear of them
+   * @param pieces those that the blocks are of, if others who fetch the image shall hear of them
+   * @param low whether what others ask for may go first
    */
-  get(request: number, hashes: Uint8Array, lengths: Uint32Array, segments: readonly number[] = []): void {
+  get(
+    request: number,
+    hashes: Uint8Array,
+    lengths: Uint32Array,
+    pieces: readonly number[] = [],
+    low: boolean = false,
+  ): void {
     this.#gets.set(request, lengths.length)
-    const claim = segments.length === 0 ? {} : { seg: segments.slice(0, CLAIM_SEGMENTS_MAX) }
-    this.#send(encodeMessage({ t: 'get', id: request, ...claim }, encodeGet(hashes, lengths))).catch(() => {})
+    const claim = pieces.length === 0 ? {} : { seg: pieces.slice(0, CLAIM_PIECES_MAX) }
+    this.#send(
+      encodeMessage({ t: 'get', id: request, ...claim, ...(low ? { low } : {}) }, encodeGet(hashes, lengths)),
+    ).catch(() => {})
   }
 
   cancel(request: number): void {
@@ -205,7 +226,8 @@ export class BlockSession {
       }
       case 'busy':
         if (!this.#gets.delete(header.id)) throw badMessage('an answer that nobody asked for')
-        this.#events.busy(header.id, header.ms)
+        if (header.claimed === true) this.#events.claimed(header.id)
+        else this.#events.busy(header.id, header.ms)
         return
       case 'have':
         this.#events.have(header.held, header.getting)
@@ -214,6 +236,11 @@ export class BlockSession {
         this.#events.peers(header.peers)
         return
       case 'state':
+        this.#answer('state', message)
+        return
+      case 'full':
+        if (this.#opened) throw badMessage('that it is full, in a session that it has opened')
+        this.#events.peers(header.peers)
         this.#answer('state', message)
         return
       case 'table':

@@ -18,10 +18,14 @@ export const PEERS_MAX = 32
 export const PEER_ADDRESSES_MAX = 8
 export const PEER_ID_CHARS_MAX = 128
 export const ADDRESS_CHARS_MAX = 192
-/** Segment numbers of each kind in one message of news. */
-export const HAVE_SEGMENTS_MAX = 4096
-/** Segment numbers that one request may name. */
-export const CLAIM_SEGMENTS_MAX = 256
+/** Characters (printable ASCII, no spaces) of the label of a rack. */
+export const RACK_CHARS_MAX = 64
+/** Pieces of one image; see cutPieces. */
+export const PIECES_MAX = 400_000
+/** Piece numbers of each kind in one message of news. */
+export const HAVE_PIECES_MAX = 4096
+/** Piece numbers that one request may name. */
+export const CLAIM_PIECES_MAX = 256
 
 /** What the two bytes of its length can say. The largest headers, of peers and of news, are below it. */
 export const HEADER_BYTES_MAX = 0xffff
@@ -37,8 +41,6 @@ export const SESSION_REQUESTS_MAX = 64
 /** Bytes that a server lets lie unsent on one session before it waits for the peer to read. */
 export const SESSION_UNSENT_BYTES_MAX = 4 * 1024 * 1024
 
-/** How often at most a server tells its sessions what it has come to hold. */
-export const HAVE_INTERVAL_MS = 50
 /** A peer that takes none of what is sent to it for so long is given up. */
 export const SEND_TIMEOUT_MS = 30_000
 export const OPEN_TIMEOUT_MS = 3_000

@@ -13,67 +13,77 @@
  * was asked, is BAD_MESSAGE and ends the session.
  *
  * Client to server
- *   open   {root}                  first message, once
+ *   open   {root, rack?}           first message, once. rack: where the client stands
  *   table  {id, want: [CID…]}      root or segments, by CID
  *   probe  {id}                    payload: 8-byte prefixes of block hashes: which of them do you have?
- *   get    {id, seg?}              payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
- *                                  segments that they are of, for the server to tell its other sessions about this root
+ *   get    {id, seg?, low?}        payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
+ *                                  pieces that they are of, for the server to tell its other sessions about this root.
+ *                                  low: nobody waits for the image, so what others ask for may go first
  *   cancel {id}                    the get need not be answered any more
  *   peers  {peers}                 other peers of this root that the client knows
  *
  * Server to client
- *   state  {holds, total}          answer to open. holds: all, some or none of the image. payload if some: bit fields over
- *                                  the image's `total` segments, first those held whole, then those being fetched
- *   have   {held, getting}         lists of segment numbers, as they change: held by the server; got by it or by others
+ *   state  {holds, total, rack?}   answer to open. holds: all, some or none of the image. payload if some: bit fields over
+ *                                  the image's `total` pieces, first those held whole, then those being fetched. rack:
+ *                                  where the server stands
+ *   full   {peers}                 answer to open: there is no room for the session; others that may be asked. The last word
+ *   have   {held, getting}         lists of piece numbers, as they change: held by the server; got by it or by others
  *   table  {id, sizes}             payload: the parts one after the other; size −1: not here
  *   probe  {id}                    payload: bit field over the prefixes
  *   frame  {id, enc, miss?}        payload: the blocks one after the other, zstd-compressed if enc is 1; miss: bit field of
  *                                  requested blocks that are not in it
- *   busy   {id, ms}                ask again after ms, or ask somebody else
+ *   busy   {id, ms, claimed?}      ask again after ms, or ask somebody else. claimed: another client got it a moment ago
  *   peers  {peers}                 other peers of this root that the server knows
+ *
+ * What is said of a peer is its id, addresses and, if known, the label of its rack. A label is what a site calls it; nothing
+ * but which peers are dialled follows from it.
  */
 import * as dagCbor from '@ipld/dag-cbor'
 import { CID } from 'multiformats/cid'
 import { z } from 'zod'
 import { HotblockError } from '../errors.ts'
-import { SEGMENTS_MAX } from '../table/constants.ts'
 import {
   ADDRESS_CHARS_MAX,
-  CLAIM_SEGMENTS_MAX,
+  CLAIM_PIECES_MAX,
   GET_BLOCKS_MAX,
-  HAVE_SEGMENTS_MAX,
+  HAVE_PIECES_MAX,
   MESSAGE_BYTES_MAX,
   PEER_ADDRESSES_MAX,
   PEER_ID_CHARS_MAX,
   PEERS_MAX,
+  PIECES_MAX,
   PROBE_HASHES_MAX,
+  RACK_CHARS_MAX,
   TABLE_PARTS_MAX,
 } from './constants.ts'
 
 const id = z.number().int().min(0).max(0xffffffff)
 const cid = z.custom<CID>((value) => CID.asCID(value) !== null)
-const segments = z
+const pieces = z
   .array(
     z
       .number()
       .int()
       .min(0)
-      .max(SEGMENTS_MAX - 1),
+      .max(PIECES_MAX - 1),
   )
-  .max(HAVE_SEGMENTS_MAX)
-const claims = segments.max(CLAIM_SEGMENTS_MAX)
+  .max(HAVE_PIECES_MAX)
+const claims = pieces.max(CLAIM_PIECES_MAX)
 const bits = z.custom<Uint8Array>((value) => value instanceof Uint8Array)
 const ascii = z.string().regex(/^[\x21-\x7e]+$/)
 const peerId = ascii.max(PEER_ID_CHARS_MAX)
 const address = ascii.max(ADDRESS_CHARS_MAX)
+/** The label of a rack. */
+export const rackLabel = ascii.max(RACK_CHARS_MAX)
+const rack = rackLabel.optional()
 const peers = z
-  .array(z.strictObject({ id: peerId, addresses: z.array(address).max(PEER_ADDRESSES_MAX) }))
+  .array(z.strictObject({ id: peerId, addresses: z.array(address).max(PEER_ADDRESSES_MAX), rack }))
   .max(PEERS_MAX)
 
-const openHeader = z.strictObject({ t: z.literal('open'), root: cid })
+const openHeader = z.strictObject({ t: z.literal('open'), root: cid, rack })
 const tableRequest = z.strictObject({ t: z.literal('table'), id, want: z.array(cid).min(1).max(TABLE_PARTS_MAX) })
 const probeHeader = z.strictObject({ t: z.literal('probe'), id })
-const getHeader = z.strictObject({ t: z.literal('get'), id, seg: claims.optional() })
+const getHeader = z.strictObject({ t: z.literal('get'), id, seg: claims.optional(), low: z.literal(true).optional() })
 const cancelHeader = z.strictObject({ t: z.literal('cancel'), id })
 const peersHeader = z.strictObject({ t: z.literal('peers'), peers })
 
@@ -89,9 +99,11 @@ const clientHeader = z.discriminatedUnion('t', [
 const stateHeader = z.strictObject({
   t: z.literal('state'),
   holds: z.enum(['all', 'some', 'none']),
-  total: z.number().int().min(0).max(SEGMENTS_MAX),
+  total: z.number().int().min(0).max(PIECES_MAX),
+  rack,
 })
-const haveHeader = z.strictObject({ t: z.literal('have'), held: segments, getting: segments })
+const fullHeader = z.strictObject({ t: z.literal('full'), peers })
+const haveHeader = z.strictObject({ t: z.literal('have'), held: pieces, getting: pieces })
 const tableAnswer = z.strictObject({
   t: z.literal('table'),
   id,
@@ -103,10 +115,16 @@ const frameHeader = z.strictObject({
   enc: z.number().int().min(0).max(1),
   miss: bits.optional(),
 })
-const busyHeader = z.strictObject({ t: z.literal('busy'), id, ms: z.number().int().min(0).max(60_000) })
+const busyHeader = z.strictObject({
+  t: z.literal('busy'),
+  id,
+  ms: z.number().int().min(0).max(60_000),
+  claimed: z.boolean().optional(),
+})
 
 const serverHeader = z.discriminatedUnion('t', [
   stateHeader,
+  fullHeader,
   haveHeader,
   tableAnswer,
   probeHeader,
@@ -117,7 +135,15 @@ const serverHeader = z.discriminatedUnion('t', [
 
 export type ClientHeader = z.infer<typeof clientHeader>
 export type ServerHeader = z.infer<typeof serverHeader>
-export type PeerHint = z.infer<typeof peers>[number]
+type ToldPeers = z.infer<typeof peers>
+
+/** What one peer says of another. */
+export interface PeerHint {
+  readonly id: string
+  readonly addresses: readonly string[]
+  /** Label of the rack in which it stands. */
+  readonly rack?: string | undefined
+}
 
 export interface Message<H> {
   readonly header: H
@@ -168,13 +194,13 @@ export function badMessage(what: string, cause?: unknown): HotblockError {
 }
 
 /** As much of what is known of peers as a message may say: what is too long or too much is left out. */
-export function tellablePeers(known: readonly { id: string; addresses: readonly string[] }[]): PeerHint[] {
-  const told: PeerHint[] = []
-  for (const { id, addresses } of known) {
+export function tellablePeers(known: readonly PeerHint[]): ToldPeers {
+  const told: ToldPeers = []
+  for (const { id, addresses, rack } of known) {
     if (told.length === PEERS_MAX) break
     if (!peerId.safeParse(id).success) continue
     const good = addresses.filter((text) => address.safeParse(text).success)
-    told.push({ id, addresses: good.slice(0, PEER_ADDRESSES_MAX) })
+    told.push({ id, addresses: good.slice(0, PEER_ADDRESSES_MAX), ...(rack === undefined ? {} : { rack }) })
   }
   return told
 }

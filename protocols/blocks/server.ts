@@ -4,8 +4,8 @@ import { packBits } from '../bits.ts'
 import {
   CLIENT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
-  HAVE_INTERVAL_MS,
-  HAVE_SEGMENTS_MAX,
+  HAVE_PIECES_MAX,
+  OPEN_TIMEOUT_MS,
   PROBE_PREFIX_BYTES,
   SESSION_REQUESTS_MAX,
   SESSION_UNSENT_BYTES_MAX,
@@ -26,11 +26,11 @@ import {
 /** What a node holds of an image, and how it comes to hold more. */
 export interface ImageHoldings {
   readonly holds: 'all' | 'some' | 'none'
-  readonly segments: number
-  /** Bit fields over the segments, if `holds` is some. */
+  readonly pieces: number
+  /** Bit fields over the pieces, if `holds` is some. */
   readonly held: Uint8Array
   readonly getting: Uint8Array
-  /** Calls back with segments that came to be held or fetched; gives the way to end it. */
+  /** Calls back with pieces that came to be held or fetched; gives the way to end it. */
   subscribe(changed: (held: number[], getting: number[]) => void): () => void
 }
 
@@ -41,8 +41,16 @@ export interface ServedFrame {
   readonly missing: Uint8Array | undefined
 }
 
+/** Who opened a session: its peer id, and where it says that it stands. */
+export interface Client {
+  readonly id: string
+  readonly rack?: string | undefined
+}
+
 /** What the server's side needs of the node. */
 export interface BlockSource {
+  /** Label of the rack in which the node stands. */
+  readonly rack?: string | undefined
   holdings(root: CID): ImageHoldings
   tableBytes(cid: CID): Uint8Array | undefined
   /** 8 bytes of each hash. @returns 1 where the node has the block */
@@ -50,30 +58,39 @@ export interface BlockSource {
   /** @returns undefined if the node refuses */
   openSession(peer: string): ServeSession | undefined
   /** A session about the image began: other peers of it, and a way to learn of later ones. */
-  joined(root: CID, peer: string, tell: (peers: PeerHint[]) => void): () => void
-  /** A client said which segments it is getting: the others are told, but not whoever subscribed with `except`. */
-  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void
+  joined(root: CID, client: Client, tell: (peers: PeerHint[]) => void): () => void
+  /** There was no room for a session about the image. @returns others that the client may ask */
+  turnedAway(root: CID, client: Client): Promise<PeerHint[]>
+  /**
+   * A client asks for pieces that it knows nobody else to have. The others are told, but not whoever subscribed with `except`.
+   * @returns false if another client got them a moment ago, and this one is to have them from there
+   */
+  claimed(root: CID, peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean
+  /** There is room for one more session about the image. */
+  admits(root: CID): boolean
   /** Peers of the image that the client knows. */
   heardOf(root: CID, peers: PeerHint[]): void
 }
 
 export interface ServeSession {
-  /** A frame with the blocks, verified; undefined: busy, ask again after `busyMs`. Rejects when cancelled. */
-  frame(request: number, hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame | undefined>
+  /**
+   * A frame with the blocks, verified; undefined: busy, ask again after `busyMs`. Rejects when cancelled.
+   * @param low whether what others ask for may go first
+   */
+  frame(request: number, hashes: Uint8Array, lengths: Uint32Array, low?: boolean): Promise<ServedFrame | undefined>
   cancel(request: number): void
   /** A frame went out. */
   sent(request: number, wireBytes: number): void
   readonly busyMs: number
+  /** For how long news of the image is gathered at present. */
+  readonly newsMs: number
   close(): void
 }
 
 /** Serves one session until the peer ends it or breaks the protocol. @throws BAD_MESSAGE */
 export async function serveBlocks(stream: Stream, peer: string, source: BlockSource): Promise<void> {
   const session = source.openSession(peer)
-  if (session === undefined) {
-    stream.abort(new Error('busy'))
-    return
-  }
+  if (session === undefined) return turnAway(stream, peer, source)
   const conversation = new Conversation(stream, peer, source, session)
   try {
     for await (const body of readMessages(stream, CLIENT_MESSAGE_BYTES_MAX)) {
@@ -86,6 +103,24 @@ export async function serveBlocks(stream: Stream, peer: string, source: BlockSou
   } finally {
     conversation.end()
     session.close()
+    if (stream.status === 'open') await stream.close().catch(() => {})
+  }
+}
+
+/** Tells a client for which there is no room whom else it may ask, and ends its session. @throws BAD_MESSAGE */
+async function turnAway(stream: Stream, peer: string, source: BlockSource): Promise<void> {
+  // A client that never says what it wants is not waited for.
+  const late = setTimeout(() => stream.abort(new Error('busy')), OPEN_TIMEOUT_MS)
+  try {
+    for await (const body of readMessages(stream, CLIENT_MESSAGE_BYTES_MAX)) {
+      const { header } = decodeClientMessage(body)
+      if (header.t !== 'open') throw badMessage('messages out of order')
+      const peers = await source.turnedAway(header.root, { id: peer, rack: header.rack })
+      await writeMessage(stream, encodeMessage({ t: 'full', peers: tellablePeers(peers) }))
+      break
+    }
+  } finally {
+    clearTimeout(late)
     if (stream.status === 'open') await stream.close().catch(() => {})
   }
 }
@@ -115,7 +150,7 @@ class Conversation {
     if ((this.#root === undefined) !== (header.t === 'open')) throw badMessage('messages out of order')
     switch (header.t) {
       case 'open':
-        return this.#open(header.root)
+        return this.#open(header.root, header.rack)
       case 'table':
         return this.#table(header.id, header.want)
       case 'probe': {
@@ -125,8 +160,11 @@ class Conversation {
       case 'get': {
         if (++this.#requests > SESSION_REQUESTS_MAX) throw badMessage('more requests than may wait')
         const { hashes, lengths } = decodeGet(payload, FRAME_BYTES_MAX)
-        if (header.seg !== undefined) this.#source.claimed(this.#root!, header.seg, this.#changed)
-        this.#frame(header.id, hashes, lengths).catch((error) => this.#stream.abort(error))
+        if (header.seg !== undefined && !this.#source.claimed(this.#root!, this.#peer, header.seg, this.#changed)) {
+          this.#requests--
+          return this.#send(encodeMessage({ t: 'busy', id: header.id, ms: 0, claimed: true }))
+        }
+        this.#frame(header.id, hashes, lengths, header.low === true).catch((error) => this.#stream.abort(error))
         return
       }
       case 'cancel':
@@ -142,15 +180,23 @@ class Conversation {
     for (const end of this.#ends) end()
   }
 
-  async #open(root: CID): Promise<void> {
+  async #open(root: CID, rack: string | undefined): Promise<void> {
+    if (!this.#source.admits(root)) {
+      const peers = await this.#source.turnedAway(root, { id: this.#peer, rack })
+      await this.#send(encodeMessage({ t: 'full', peers: tellablePeers(peers) }))
+      await this.#stream.close()
+      return
+    }
     this.#root = root
     const holdings = this.#source.holdings(root)
     const payload = holdings.holds === 'some' ? Buffer.concat([holdings.held, holdings.getting]) : undefined
-    const sent = this.#send(encodeMessage({ t: 'state', holds: holdings.holds, total: holdings.segments }, payload))
+    const own = this.#source.rack === undefined ? {} : { rack: this.#source.rack }
+    const state = { t: 'state', holds: holdings.holds, total: holdings.pieces, ...own } as const
+    const sent = this.#send(encodeMessage(state, payload))
     // At once, so that nothing of what comes to be held while the answer is on its way goes untold.
     this.#ends.push(holdings.subscribe(this.#changed))
     const tell = (peers: PeerHint[]): void => this.#later(encodeMessage({ t: 'peers', peers: tellablePeers(peers) }))
-    this.#ends.push(this.#source.joined(root, this.#peer, tell))
+    this.#ends.push(this.#source.joined(root, { id: this.#peer, rack }, tell))
     await sent
   }
 
@@ -169,10 +215,10 @@ class Conversation {
     await this.#send(encodeMessage({ t: 'table', id, sizes }, Buffer.concat(parts)))
   }
 
-  async #frame(id: number, hashes: Uint8Array, lengths: Uint32Array): Promise<void> {
+  async #frame(id: number, hashes: Uint8Array, lengths: Uint32Array, low: boolean): Promise<void> {
     let wireBytes = 0
     try {
-      const frame = await this.#session.frame(id, hashes, lengths)
+      const frame = await this.#session.frame(id, hashes, lengths, low)
       const parts =
         frame === undefined
           ? encodeMessage({ t: 'busy', id, ms: this.#session.busyMs })
@@ -188,19 +234,19 @@ class Conversation {
     }
   }
 
-  /** Changes are gathered for a moment, so that a burst of segments is one message. */
+  /** Changes are gathered for a moment, so that a burst of pieces is one message. */
   #have(held: number[], getting: number[]): void {
-    for (const segment of held) this.#held.add(segment)
-    for (const segment of getting) this.#getting.add(segment)
+    for (const piece of held) this.#held.add(piece)
+    for (const piece of getting) this.#getting.add(piece)
     this.#haveTimer ??= setTimeout(() => {
       this.#haveTimer = undefined
-      const first = (set: Set<number>): number[] => [...set.values().take(HAVE_SEGMENTS_MAX)]
+      const first = (set: Set<number>): number[] => [...set.values().take(HAVE_PIECES_MAX)]
       const news = { held: first(this.#held), getting: first(this.#getting) }
-      for (const segment of news.held) this.#held.delete(segment)
-      for (const segment of news.getting) this.#getting.delete(segment)
+      for (const piece of news.held) this.#held.delete(piece)
+      for (const piece of news.getting) this.#getting.delete(piece)
       this.#later(encodeMessage({ t: 'have', ...news }))
       if (this.#held.size > 0 || this.#getting.size > 0) this.#have([], [])
-    }, HAVE_INTERVAL_MS)
+    }, this.#session.newsMs)
   }
 
   /** News for a peer that does not read is dropped with the peer: nothing piles up. */

@@ -4,6 +4,7 @@
  *     npm run bench -- transfer [A.img B.img] [--runs N] [--json]
  *     npm run bench -- scale [WANTED.img] [--images 20] [--blocks 1500000] [--json]
  *     npm run bench -- builder [--json]
+ *     npm run bench -- slurm [A.img B.img] [--runs N] [--json]
  *
  * Without images, two Debian trees are made with mmdebstrap and mke2fs (root; once, then kept in .bench/).
  */
@@ -14,10 +15,11 @@ import { ROOT } from '../support/nodes.ts'
 import { benchBuilder } from './builder.ts'
 import { debianPair } from './debian.ts'
 import { benchScale } from './scale.ts'
+import { benchSlurm } from './slurm.ts'
 import { benchTransfer } from './transfer.ts'
 
 const USAGE =
-  'usage: npm run bench -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder'
+  'usage: npm run bench -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder | slurm [A.img B.img] [--runs N]'
 const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
 
 try {
@@ -51,6 +53,11 @@ async function main(): Promise<number> {
   }
   if (what === 'builder' && paths.length === 0) {
     await builder(values.json)
+    return 0
+  }
+  if (what === 'slurm' && (paths.length === 0 || paths.length === 2)) {
+    const [first, second] = paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
+    await slurm(first!, second!, count(values.runs), values.json)
     return 0
   }
   console.error(USAGE)
@@ -109,6 +116,20 @@ async function builder(json: boolean): Promise<void> {
   })
   const heads = ['in use', ...numbers].map((head) => ({ head, right: true }))
   console.log(table([{ head: 'image' }, ...heads], rows, style))
+}
+
+async function slurm(first: string, second: string, runs: number, json: boolean): Promise<void> {
+  const rows = await benchSlurm(first, second, runs, say)
+  if (json) {
+    console.log(JSON.stringify({ first, second, runs, rows }))
+    return
+  }
+  console.log(`\nA job of four nodes of one machine that needs ${second}; medians of ${runs} runs\n`)
+  const heads = ['to its start', 'from there until usable', 'both'].map((head) => ({ head, right: true }))
+  const shown = rows.map(({ before, how, toStart, toUsable, seconds }) => {
+    return [before, how, formatSeconds(toStart), formatSeconds(toUsable), formatSeconds(seconds)]
+  })
+  console.log(table([{ head: 'nodes have' }, { head: '' }, ...heads], shown, style))
 }
 
 function count(text: string): number {

@@ -13,6 +13,7 @@ import {
   loadConfig,
   RATE_BYTES_MIN,
 } from '../../node/config.ts'
+import { RACK_CHARS_MAX } from '../../protocols/blocks/constants.ts'
 import { HOOK_BITS } from '../../protocols/table/constants.ts'
 import { rejectsCode } from '../support/failures.ts'
 import { withDirectory } from '../support/temporary.ts'
@@ -28,7 +29,16 @@ const DEFAULTS: Config = {
   floorBytes: FLOOR_BYTES_DEFAULT,
   rateUpBytes: undefined,
   rateDownBytes: undefined,
+  prefetchRateUpBytes: undefined,
+  prefetchRateDownBytes: undefined,
+  schedulerPeers: [],
+  orderPort: 7411,
+  nodesFile: undefined,
+  hookSpool: '/default/hooks',
+  hookSocket: undefined,
+  jobSocket: undefined,
   hookBits: HOOK_BITS,
+  rack: undefined,
   logLevel: 'info',
 }
 
@@ -116,6 +126,20 @@ test('sizes and rates: boundaries', async () => {
   await refusedText('quota: .nan', /quota/)
 })
 
+test('settings of schedulers: from a file paths are relative to it, from flags to where the daemon is started', async () => {
+  const file = await loadText(
+    `schedulerPeer: [${PEER}]\norderPort: 7500\nnodesFile: nodes\nhookSpool: /spool\njobSocket: job.sock\nprefetchRateUp: 1M`,
+  )
+  assert.equal([file.schedulerPeers, file.orderPort, file.prefetchRateUpBytes], [[PEER], 7500, 1024 ** 2])
+  assert.ok(file.nodesFile!.endsWith('/etc/nodes') && file.jobSocket!.endsWith('/etc/job.sock'))
+  assert.is(file.hookSpool, '/spool')
+  const flags = await load({ orderPort: '7501', nodesFile: 'n', hookSocket: 'h.sock', prefetchRateDown: '64K' })
+  assert.equal([flags.orderPort, flags.nodesFile, flags.hookSocket], [7501, '/cwd/n', '/cwd/h.sock'])
+  assert.is(flags.prefetchRateDownBytes, 65_536)
+  await refused({ schedulerPeer: ['x'] }, /^--scheduler-peer: .*no Ed25519 peer id/)
+  for (const orderPort of ['0', '70000', '1.5', '-1', '']) await refused({ orderPort }, /^--order-port: .*no port/)
+})
+
 test('addresses have a TCP port, and peers are Ed25519 peer ids', async () => {
   const good = [
     '/ip4/0.0.0.0/tcp/0',
@@ -147,6 +171,14 @@ test('lists are bounded', async () => {
   await refused({ listen: addresses(LISTEN_MAX + 1) }, /^--listen: /)
   await refused({ bootstrap: addresses(BOOTSTRAP_MAX + 1) }, /^--bootstrap: /)
   await refusedText('listen: []', /listen: /)
+})
+
+test('the label of a rack is text that fits into a message', async () => {
+  for (const rack of ['r1', 'R/2.b', 'x'.repeat(RACK_CHARS_MAX)]) assert.is((await load({ rack })).rack, rack)
+  for (const rack of ['', 'a b', 'a\n', 'ä', 'x'.repeat(RACK_CHARS_MAX + 1)]) {
+    await refused({ rack }, /^--rack: .* is no label of a rack/)
+  }
+  await refusedText('rack: 7', /rack: /)
 })
 
 test('what is unknown or of a wrong kind is refused by name', async () => {

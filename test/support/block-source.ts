@@ -9,6 +9,7 @@ import { BlockSession, type Frame, type SessionEvents } from '../../protocols/bl
 import type { PeerHint } from '../../protocols/blocks/messages.ts'
 import {
   type BlockSource,
+  type Client,
   type ImageHoldings,
   type ServedFrame,
   type ServeSession,
@@ -27,11 +28,20 @@ export class MemorySource implements BlockSource {
   readonly holdingsOf = new Holdings((root) => this.complete.has(root.toString()))
   readonly heard: { root: string; peers: PeerHint[] }[] = []
   readonly tells = new Set<(peers: PeerHint[]) => void>()
+  /** Who opened a session, or was refused one. */
+  readonly clients: Client[] = []
   readonly cancelled: number[] = []
   readonly sentFrames: { request: number; wireBytes: number }[] = []
   sessions = 0
   /** Refuses sessions, or requests, while set. */
   full = false
+  /** Has no room for one more session about an image. */
+  crowded = false
+  /** Gives pieces to whoever asks first; false: another client got them. */
+  grants = true
+  /** Whom a client that is refused is told of. */
+  others: PeerHint[] = []
+  rack: string | undefined
   busy = false
   /** Frames wait for this. */
   gate: Promise<void> = Promise.resolve()
@@ -63,6 +73,7 @@ export class MemorySource implements BlockSource {
     this.sessions++
     return {
       busyMs: 70,
+      newsMs: 50,
       frame: async (_request, hashes, lengths) => {
         await this.gate
         return this.busy ? undefined : this.#frame(hashes, lengths)
@@ -79,13 +90,25 @@ export class MemorySource implements BlockSource {
     }
   }
 
-  joined(_root: CID, _peer: string, tell: (peers: PeerHint[]) => void): () => void {
+  joined(_root: CID, client: Client, tell: (peers: PeerHint[]) => void): () => void {
+    this.clients.push(client)
     this.tells.add(tell)
     return () => this.tells.delete(tell)
   }
 
-  claimed(root: CID, segments: number[], except: (held: number[], getting: number[]) => void): void {
-    this.holdingsOf.claimed(root, segments, except)
+  async turnedAway(_root: CID, client: Client): Promise<PeerHint[]> {
+    this.clients.push(client)
+    return this.others
+  }
+
+  admits(): boolean {
+    return !this.crowded
+  }
+
+  claimed(root: CID, _peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean {
+    if (!this.grants) return false
+    this.holdingsOf.claimed(root, pieces, except)
+    return true
   }
 
   heardOf(root: CID, peers: PeerHint[]): void {
@@ -106,6 +129,7 @@ export class MemorySource implements BlockSource {
 export interface Told {
   readonly frames: Frame[]
   readonly busy: { request: number; ms: number }[]
+  readonly claimed: number[]
   readonly have: { held: number[]; getting: number[] }[]
   readonly peers: PeerHint[]
   heardBytes: number
@@ -113,10 +137,11 @@ export interface Told {
 }
 
 export function recordingEvents(): { told: Told; events: SessionEvents } {
-  const told: Told = { frames: [], busy: [], have: [], peers: [], heardBytes: 0, closed: undefined }
+  const told: Told = { frames: [], busy: [], claimed: [], have: [], peers: [], heardBytes: 0, closed: undefined }
   const events: SessionEvents = {
     frame: (frame) => told.frames.push(frame),
     busy: (request, ms) => told.busy.push({ request, ms }),
+    claimed: (request) => told.claimed.push(request),
     have: (held, getting) => told.have.push({ held, getting }),
     peers: (peers) => told.peers.push(...peers),
     heard: (bytes) => {

@@ -1,6 +1,6 @@
 /** The command line, run in this process: what it printed, and how it ended. */
 import type { NodeApi } from '../../node/api.ts'
-import { type Environment, FARM_COMMAND } from '../../node/cli/environment.ts'
+import { type Environment, FARM_COMMAND, SIMULATE_COMMAND } from '../../node/cli/environment.ts'
 import { runCli } from '../../node/cli/program.ts'
 import { startControlServer } from '../../node/control/server.ts'
 import { type Call, fakeApi } from './fake-api.ts'
@@ -59,7 +59,10 @@ export async function hotblock(
       },
       ...environment,
     },
-    [{ ...FARM_COMMAND, load: async () => (await import('../../builder/cli/farm.ts')).register }],
+    [
+      { ...FARM_COMMAND, load: async () => (await import('../../builder/cli/farm.ts')).register },
+      { ...SIMULATE_COMMAND, load: async () => (await import('../../simulations/cli/simulate.ts')).register },
+    ],
   )
   return { status, stdout: stdout.text, stderr: stderr.text }
 }

@@ -1,4 +1,4 @@
-import type { FetchProgress, FetchReport, ImageRow, NodeApi, StatusReport } from '../../node/api.ts'
+import type { FetchProgress, FetchReport, ImageRow, NodeApi, OrderReport, StatusReport } from '../../node/api.ts'
 import { HotblockError } from '../../protocols/errors.ts'
 
 export const FETCH_PROGRESS: FetchProgress = {
@@ -30,6 +30,21 @@ export const FETCH_REPORT: FetchReport = {
   peers: [{ peer: '12D3KooWa', role: 'builder', blocks: 8192, bytes: 2 ** 28 }],
 }
 
+export const ORDER_REPORT: OrderReport = {
+  names: ['a'],
+  priority: 'allocated',
+  scheduler: 'hotblock',
+  job: '',
+  hosts: 2,
+  taken: 1,
+  refused: 0,
+  unreachable: 1,
+  pending: 0,
+  failures: [{ host: 'n2', reason: 'no answer' }],
+  time: '2026-01-01T00:00:00.000Z',
+  seconds: 0.1,
+}
+
 export const IMAGE_ROW: ImageRow = {
   name: 'a',
   root: 'bafyroot',
@@ -49,9 +64,26 @@ export const STATUS: StatusReport = {
   dht: { mode: 'server', peers: 20, advertisedKeys: 1234, providerRecords: 5678 },
   images: { complete: 3, partial: 1 },
   transfers: [
-    { name: 'a', root: 'bafyroot', phase: 'cold', doneBytes: 50, imageBytes: 100, wireBytes: 20, peers: 2, seconds: 1 },
+    {
+      name: 'a',
+      root: 'bafyroot',
+      phase: 'cold',
+      priority: 'job',
+      doneBytes: 50,
+      imageBytes: 100,
+      wireBytes: 20,
+      peers: 2,
+      seconds: 1,
+    },
   ],
   wants: ['b'],
+  hooks: {
+    calls: { submit: 1, allocate: 2, node: 3 },
+    failures: { NO_DAEMON: 4 },
+    sent: { taken: 5, refused: 6, unreachable: 7, pending: 0 },
+    received: { taken: 8, refused: 9 },
+    orders: [],
+  },
   served: { bytes: 2 ** 30, blocks: 1000, refused: 2 },
   store: {
     imageBytes: 2 ** 31,
@@ -97,9 +129,31 @@ export function fakeApi(overrides: Partial<NodeApi> = {}): NodeApi & { readonly 
       progress(FETCH_PROGRESS)
       return FETCH_REPORT
     },
+    async hold(name, options, progress) {
+      calls.push({ method: 'hold', args: [name, options] })
+      progress({ fetch: FETCH_PROGRESS })
+      throw new HotblockError('NOT_FOUND', `no image of that name: ${name}`, { name })
+    },
     async prefetch(names) {
       calls.push({ method: 'prefetch', args: [names] })
       return { accepted: names }
+    },
+    async order(names, hosts, options) {
+      calls.push({ method: 'order', args: [names, hosts, options] })
+      return { ...ORDER_REPORT, names }
+    },
+    async hook(call) {
+      calls.push({ method: 'hook', args: [call] })
+      return { accepted: call.names, unknown: [], hosts: 0 }
+    },
+    async held() {
+      calls.push({ method: 'held', args: [] })
+      return { names: ['a'] }
+    },
+    async wait(name, options, progress) {
+      calls.push({ method: 'wait', args: [name, options] })
+      progress(FETCH_PROGRESS)
+      return { name, root: 'bafyroot', imageBytes: 100, path: FETCH_REPORT.path, seconds: 0.5 }
     },
     async status() {
       return STATUS

@@ -133,3 +133,11 @@ export async function makePair(directory: string): Promise<{ first: MadeImage; s
     second: await makeImage(treeB, join(directory, 'b'), 256 * 1024 * 1024),
   }
 }
+
+/** An image of some 60 MB of files in a directory of its own below `directory`. @returns its path */
+export async function makeSmallImage(directory: string): Promise<string> {
+  const tree = join(directory, 'tree')
+  await mkdir(tree)
+  await copyPackages(tree, ['@biomejs'])
+  return (await makeImage(tree, join(directory, 'small'), 128 * 1024 * 1024)).path
+}

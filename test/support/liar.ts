@@ -110,7 +110,7 @@ export class LyingSource implements BlockSource {
 
   holdings() {
     const none = new Uint8Array(0)
-    return { holds: 'all' as const, segments: 1, held: none, getting: none, subscribe: () => () => {} }
+    return { holds: 'all' as const, pieces: 1, held: none, getting: none, subscribe: () => () => {} }
   }
 
   tableBytes(cid: CID): Uint8Array | undefined {
@@ -125,6 +125,7 @@ export class LyingSource implements BlockSource {
   openSession(): ServeSession {
     return {
       busyMs: 100,
+      newsMs: 50,
       frame: (_request, _hashes, lengths) => {
         for (const length of lengths) this.askedBytes += length
         return this.#frame(lengths)
@@ -139,7 +140,17 @@ export class LyingSource implements BlockSource {
     return () => {}
   }
 
-  claimed(): void {}
+  async turnedAway() {
+    return []
+  }
+
+  admits(): boolean {
+    return true
+  }
+
+  claimed(): boolean {
+    return true
+  }
 
   heardOf(): void {}
 }

@@ -47,9 +47,20 @@ const NEEDED: readonly (readonly [what: string, debianPackage: string])[] = [
   ['rpm', 'rpm'],
   ['rpmbuild', 'rpm'],
   ['createrepo_c', 'createrepo-c'],
+  // A Slurm of our own.
+  ['munged', 'munge'],
+  ['slurmctld', 'slurmctld'],
+  ['slurmd', 'slurmd'],
+  ['sbatch', 'slurm-client'],
+  ['scontrol', 'slurm-client'],
   // The farm's pages and services.
   ['chromium', 'chromium'],
   ['python3', 'python3'],
+  // Hooks of schedulers, and machines on overlays.
+  ['flock', 'util-linux'],
+  ['setpriv', 'util-linux'],
+  ['setsid', 'util-linux'],
+  ['script', 'bsdutils'],
   [ZEEP, 'python3-zeep'],
 ]
 

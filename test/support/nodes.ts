@@ -20,6 +20,8 @@ export interface NodeOptions {
   readonly trust?: readonly string[]
   /** Further flags of `hotblock daemon`. */
   readonly flags?: readonly string[]
+  /** Words before the command, to run it elsewhere: in a network namespace. They must become it, not start it. */
+  readonly through?: readonly string[]
 }
 
 export interface RunningNode {
@@ -36,14 +38,15 @@ export interface RunningNode {
 
 /** Starts a daemon and waits until it says that it is ready. Its log goes to HOME.log. */
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
-  const { home, listen = '/ip4/127.0.0.1/tcp/0', bootstrap = [], trust = [], flags = [] } = options
+  const { home, listen = '/ip4/127.0.0.1/tcp/0', bootstrap = [], trust = [], flags = [], through = [] } = options
   await mkdir(home, { recursive: true })
   const args = [MAIN, 'daemon', '--json', '--home', home, '--listen', listen, '--floor', '100M']
   for (const address of bootstrap) args.push('--bootstrap', address)
   for (const peer of trust) args.push('--trust', peer)
   const log = openSync(`${home}.log`, 'a')
   const env = { NODE_COMPILE_CACHE: COMPILED, ...process.env }
-  const child = spawn(process.execPath, [...args, ...flags], { stdio: ['ignore', 'pipe', log], env })
+  const [command, ...rest] = [...through, process.execPath, ...args, ...flags]
+  const child = spawn(command!, rest, { stdio: ['ignore', 'pipe', log], env })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const line = await firstLine(child, exited).catch(async (error) => {
     child.kill('SIGKILL')

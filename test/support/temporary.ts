@@ -8,6 +8,6 @@ export async function withDirectory<T>(use: (directory: string) => Promise<T>): 
   try {
     return await use(directory)
   } finally {
-    await rm(directory, { recursive: true, force: true })
+    await rm(directory, { recursive: true, force: true, maxRetries: 5 })
   }
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { FetchPhase, FetchReport, PeerShare } from '../../api.ts'
+import type { FetchPhase, FetchProgress, FetchReport, PeerShare } from '../../api.ts'
 import type { Cli } from '../cli.ts'
 import {
   formatBytes,
@@ -16,6 +16,7 @@ import {
   table,
 } from '../format.ts'
 import { readTimeout, readWantedName } from '../options.ts'
+import type { Bar } from '../progress.ts'
 
 const LABELS: Readonly<Record<FetchPhase, string>> = {
   record: 'finding',
@@ -52,17 +53,17 @@ export function fetchImage(
 ): Promise<FetchReport> {
   return cli.withDaemon((daemon) => {
     return cli.withBar((bar) => {
-      return daemon.fetch(
-        name,
-        options,
-        ({ phase, doneBytes, imageBytes, wireBytes, peers }) => {
-          const detail = `${formatBytes(wireBytes)} moved, ${formatCount(peers)} peers`
-          bar.update(doneBytes, imageBytes, LABELS[phase], detail)
-        },
-        cli.signal,
-      )
+      return daemon.fetch(name, options, showFetch(bar), cli.signal)
     })
   })
+}
+
+/** Shows the progress of a fetch on a bar. */
+export function showFetch(bar: Bar): (progress: FetchProgress) => void {
+  return ({ phase, doneBytes, imageBytes, wireBytes, peers }) => {
+    const detail = `${formatBytes(wireBytes)} moved, ${formatCount(peers)} peers`
+    bar.update(doneBytes, imageBytes, LABELS[phase], detail)
+  }
 }
 
 /** What the slides of 2007 asked of a transfer: what was hot, what moved, and the virtual speed. */

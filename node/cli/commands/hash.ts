@@ -21,25 +21,35 @@ export function register(program: Command, cli: Cli): void {
   program
     .command('hash')
     .argument('<file>', 'image: raw disk or file system, tar, tar.gz, qcow2')
-    .description("make an image's hash table and print its root; needs no daemon and stores nothing")
+    .description("make an image's hash table and print its root; needs no daemon")
     .option(...CUT_OPTION)
     .option(...BLOCK_OPTION)
-    .action(async (file: string, flags: CutFlags) => {
+    .option('--save <TABLE>', 'write the table to this file too, for hotblock simulate --table')
+    .action(async (file: string, flags: HashFlags) => {
       const report = await hashFile(cli, cli.path(file), flags)
       cli.print(report, (style) => readable(report, style))
     })
 }
 
-async function hashFile(cli: Cli, path: string, flags: CutFlags): Promise<HashReport> {
+interface HashFlags extends CutFlags {
+  readonly save?: string
+}
+
+async function hashFile(cli: Cli, path: string, flags: HashFlags): Promise<HashReport> {
   const options = readCut(flags)
   const { hashImage } = await import('../../hashing.ts')
   const { createPool } = await import('../../pool/pool.ts')
   const { uniqueBlocks } = await import('../unique.ts')
   const pool = createPool()
   try {
-    const { table, format, cutter, seconds } = await cli.withBar((bar) => {
+    const { table, blobs, format, cutter, seconds } = await cli.withBar((bar) => {
       return cli.orCancelled(hashImage(path, pool, options, (done, total) => bar.update(done, total, 'hashing')))
     })
+    if (flags.save !== undefined) {
+      const { encodeTableFile } = await import('../../../protocols/table/file.ts')
+      const { writeWhole } = await import('../../store/durable.ts')
+      await writeWhole(cli.path(flags.save), encodeTableFile(blobs), 0o644, true)
+    }
     return {
       root: table.root.toString(),
       format,

@@ -3,11 +3,13 @@ import type { Command } from 'commander'
 import { type FailureCode, HotblockError } from '../../../protocols/errors.ts'
 import type { FetchReport } from '../../api.ts'
 import type { Cli } from '../cli.ts'
-import { formatPercent, formatSeconds, keyValues } from '../format.ts'
-import { readTimeout, readWantedName } from '../options.ts'
+import { formatCount, formatPercent, formatSeconds, keyValues, section, table } from '../format.ts'
+import { gather, readTimeout, readWantedName } from '../options.ts'
 import { fetchImage } from './fetch.ts'
 
 const ASK_AGAIN_MS = 1000
+/** Each of 10,000 hosts, all of them dead. */
+const ORDER_TIMEOUT_MS = 20 * 60 * 1000
 /** Failures that time may mend. */
 const LATER: ReadonlySet<FailureCode> = new Set(['NOT_FOUND', 'NO_PEERS', 'STALLED'])
 
@@ -16,13 +18,19 @@ export function register(program: Command, cli: Cli): void {
     .command('prefetch')
     .argument('<names...>', 'images: NAME, or NAME@BUILDER')
     .description('have the daemon fetch images in the background; it remembers them over a restart')
+    .option('--on <HOSTS>', 'not here but on these nodes, such as n[01-16],m1 (repeatable)', gather)
     .option('--wait', 'until they are here')
     .option('--timeout <SECONDS>', 'with --wait: give up waiting after so long; the daemon goes on')
-    .action(async (given: string[], flags: { wait?: boolean; timeout?: string }) => {
+    .action(async (given: string[], flags: { on?: string[]; wait?: boolean; timeout?: string }) => {
       const names = [...new Set(given.map(readWantedName))]
       const timeoutSeconds = readTimeout(flags.timeout)
       if (timeoutSeconds !== undefined && flags.wait !== true) {
         throw new HotblockError('USAGE', '--timeout is of use only with --wait')
+      }
+      if (flags.on !== undefined) {
+        if (flags.wait === true) throw new HotblockError('USAGE', '--wait is of no use with --on')
+        await orderOn(cli, names, flags.on.join(','))
+        return
       }
       const { accepted } = await cli.withDaemon((daemon) => daemon.prefetch(names))
       if (flags.wait !== true) {
@@ -37,6 +45,30 @@ export function register(program: Command, cli: Cli): void {
         return keyValues(rows, style)
       })
     })
+}
+
+/** Tells other nodes. That some of them could not be told is in the answer, and no failure. */
+async function orderOn(cli: Cli, names: string[], hosts: string): Promise<void> {
+  const report = await cli.withDaemon((daemon) => daemon.order(names, hosts, {}), ORDER_TIMEOUT_MS)
+  cli.print(report, (style) => {
+    const { taken, refused, unreachable, failures } = report
+    const rows = keyValues(
+      [
+        ['hosts', formatCount(report.hosts)],
+        ['took it', formatCount(taken)],
+        ['refused', refused === 0 ? undefined : formatCount(refused)],
+        ['not reached', unreachable === 0 ? undefined : formatCount(unreachable)],
+      ],
+      style,
+    )
+    if (failures.length === 0) return rows
+    const failed = table(
+      [{ head: 'host' }, { head: 'why' }],
+      failures.map(({ host, reason }) => [host, reason]),
+      style,
+    )
+    return `${rows}\n\n${section('Not taken', failed, style)}`
+  })
 }
 
 /**

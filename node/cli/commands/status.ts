@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { StatusReport, TransferRow } from '../../api.ts'
+import type { OrderReport, StatusReport, TransferRow } from '../../api.ts'
 import type { Cli } from '../cli.ts'
 import {
   formatBytes,
@@ -11,6 +11,8 @@ import {
   section,
   table,
 } from '../format.ts'
+
+const ORDERS_SHOWN_MAX = 8
 
 export function register(program: Command, cli: Cli): void {
   program
@@ -65,15 +67,63 @@ export function statusPage(report: StatusReport, style: Style): string {
     ],
     style,
   )
+  const { hooks } = report
+  const failures = Object.entries(hooks.failures).map(([code, count]) => `${code} ${formatCount(count)}`)
+  const sum = (counts: object): number =>
+    Object.values(counts).reduce((total: number, count: number) => total + count, 0)
+  const told = keyValues(
+    [
+      [
+        'hook calls',
+        `${formatCount(hooks.calls.submit)} submit, ${formatCount(hooks.calls.allocate)} allocate, ${formatCount(hooks.calls.node)} node`,
+      ],
+      ['failures', failures.length === 0 ? undefined : failures],
+      ['hosts told', sum(hooks.sent) === 0 ? undefined : outcomes(hooks.sent)],
+      ['orders', sum(hooks.received) === 0 ? undefined : outcomes(hooks.received)],
+    ],
+    style,
+  )
+  const isTold = sum(hooks.calls) + failures.length + sum(hooks.sent) + sum(hooks.received) > 0
   const title = `${style.bold(`hotblock ${report.version}`)}  ${style.green('running')} for ${formatSeconds(report.uptimeSeconds)}`
   const parts = [
     title,
     section('Node', node, style),
     section('Mesh', mesh, style),
     section('Images', images, style),
+    ...(isTold ? [section('Scheduler', told, style)] : []),
+    ...(hooks.orders.length === 0 ? [] : [section('Orders', orderTable(hooks.orders, style), style)]),
     ...(report.transfers.length === 0 ? [] : [section('Transfers', transferTable(report.transfers, style), style)]),
   ]
   return parts.join('\n\n')
+}
+
+/** '5 taken, 1 refused' */
+function outcomes(counts: Readonly<Record<string, number>>): string {
+  const some = Object.entries(counts).filter(([, count]) => count > 0)
+  return some.map(([outcome, count]) => `${formatCount(count)} ${outcome}`).join(', ')
+}
+
+function orderTable(orders: readonly OrderReport[], style: Style): string {
+  return table(
+    [
+      { head: 'job' },
+      { head: 'images' },
+      { head: 'hosts', right: true },
+      { head: 'outcome' },
+      { head: 'time', right: true },
+    ],
+    orders.slice(0, ORDERS_SHOWN_MAX).map((order) => {
+      const { taken, refused, unreachable, pending } = order
+      return [
+        `${order.scheduler} ${order.job}`.trim(),
+        order.names.join(' '),
+        formatCount(order.hosts),
+        outcomes({ taken, refused, unreachable, pending }),
+        formatSeconds(order.seconds),
+      ]
+    }),
+    style,
+  )
 }
 
 function transferTable(transfers: readonly TransferRow[], style: Style): string {
@@ -81,6 +131,7 @@ function transferTable(transfers: readonly TransferRow[], style: Style): string 
     [
       { head: 'name' },
       { head: 'phase' },
+      { head: 'for' },
       { head: 'done', right: true },
       { head: 'size', right: true },
       { head: 'moved', right: true },
@@ -90,6 +141,7 @@ function transferTable(transfers: readonly TransferRow[], style: Style): string 
     transfers.map((t) => [
       t.name,
       t.phase,
+      t.priority,
       t.imageBytes === 0 ? '-' : formatPercent(t.doneBytes / t.imageBytes),
       formatBytes(t.imageBytes),
       formatBytes(t.wireBytes),

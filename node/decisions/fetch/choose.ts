@@ -1,22 +1,22 @@
 import { getBit, newBits, setBit } from '../../../protocols/bits.ts'
 import type { Random } from '../../../protocols/ports.ts'
 import type { Demand } from './demand.ts'
-import { CLAIM_MS, SAMPLE_SEGMENTS, SCAN_SEGMENTS_MAX } from './limits.ts'
+import { CLAIM_MS, SAMPLE_PIECES, SCAN_PIECES_MAX } from './limits.ts'
 import type { PeerState } from './peer.ts'
 
 /** How many of the peers that deliver, the builder apart, hold what: the less, the sooner it is asked for. */
 export class Scarcity {
-  /** Per segment: peers that hold it whole. */
+  /** Per piece: peers that hold it whole. */
   readonly holders: Uint16Array
   /** Per item: peers that hold it in another image. */
   readonly hookHolders: Uint16Array
-  /** Per segment: when a peer last said that it is getting it, milliseconds. */
+  /** Per piece: when a peer last said that it is getting it, milliseconds. */
   readonly claimedAt: Float64Array
 
-  constructor(segments: number, items: number) {
-    this.holders = new Uint16Array(segments)
+  constructor(pieces: number, items: number) {
+    this.holders = new Uint16Array(pieces)
     this.hookHolders = new Uint16Array(items)
-    this.claimedAt = new Float64Array(segments).fill(Number.NEGATIVE_INFINITY)
+    this.claimedAt = new Float64Array(pieces).fill(Number.NEGATIVE_INFINITY)
   }
 
   /** Whether what the peer holds counts; the builder's never does. */
@@ -27,22 +27,22 @@ export class Scarcity {
     const by = counted ? 1 : -1
     this.#addItems(peer, by)
     if (!peer.all && peer.held === undefined) return
-    for (let segment = 0; segment < this.holders.length; segment++) {
-      if (peer.all || getBit(peer.held!, segment)) this.holders[segment]! += by
+    for (let piece = 0; piece < this.holders.length; piece++) {
+      if (peer.all || getBit(peer.held!, piece)) this.holders[piece]! += by
     }
   }
 
-  /** A peer has come to hold some segments and to fetch others. Numbers beyond the image are passed over. */
+  /** A peer has come to hold some pieces and to fetch others. Numbers beyond the image are passed over. */
   note(peer: PeerState, now: number, held: Iterable<number>, getting: Iterable<number>): void {
     peer.changes++
-    for (const segment of held) {
-      if (segment >= this.holders.length) continue
+    for (const piece of held) {
+      if (piece >= this.holders.length) continue
       peer.held ??= newBits(this.holders.length)
-      if (getBit(peer.held, segment)) continue
-      setBit(peer.held, segment)
-      if (peer.counted && !peer.all) this.holders[segment]!++
+      if (getBit(peer.held, piece)) continue
+      setBit(peer.held, piece)
+      if (peer.counted && !peer.all) this.holders[piece]!++
     }
-    for (const segment of getting) if (segment < this.claimedAt.length) this.claimedAt[segment] = now
+    for (const piece of getting) if (piece < this.claimedAt.length) this.claimedAt[piece] = now
   }
 
   /** A peer answered which items it holds in other images; an earlier answer is void. */
@@ -68,60 +68,60 @@ export function choosePeerOrder(peers: Iterable<PeerState>, random: Random): Pee
 }
 
 /**
- * The segment to ask a peer for: the one that it was asked for last, so that segments become whole and others can have
+ * The piece to ask a peer for: the one that it was asked for last, so that pieces become whole and others can have
  * them from here; then, of a random sample of those with wanted blocks, the one that the fewest others hold.
  * @param spare the peer is a builder to be spared: only what nobody else holds or is getting
- * @param isOwn only segments that are this node's own share, as far as a sample finds them
+ * @param isOwn only pieces that are this node's own share, as far as a sample finds them
  */
-export function chooseSegment(
+export function choosePiece(
   demand: Demand,
   peer: PeerState,
   scarcity: Scarcity,
   spare: boolean,
   now: number,
   random: Random,
-  isOwn?: (segment: number) => boolean,
+  isOwn?: (piece: number) => boolean,
 ): number | undefined {
   const count = demand.openCount
-  const last = peer.segment
-  if (last !== undefined && demand.isOpen(last) && peer.mayHaveSegment(last)) {
+  const last = peer.piece
+  if (last !== undefined && demand.isOpen(last) && peer.mayHavePiece(last)) {
     if (!(spare && scarcity.holders[last]! > 0) && hasSome(demand, peer, scarcity, last, spare)) return last
   }
   let best: number | undefined
   let bestScore = Number.POSITIVE_INFINITY
-  const consider = (segment: number): void => {
-    if (!peer.mayHaveSegment(segment)) return
-    const claimed = now - scarcity.claimedAt[segment]! < CLAIM_MS
+  const consider = (piece: number): void => {
+    if (!peer.mayHavePiece(piece)) return
+    const claimed = now - scarcity.claimedAt[piece]! < CLAIM_MS
     // What another worker is getting from the builder is not asked of it again: it will come from that worker.
     if (peer.role === 'builder' && claimed) return
-    if (spare && scarcity.holders[segment]! > 0) return
-    if (isOwn !== undefined && !isOwn(segment)) return
-    const score = scarcity.holders[segment]!
-    if (score >= bestScore || !hasSome(demand, peer, scarcity, segment, spare)) return
-    best = segment
+    if (spare && scarcity.holders[piece]! > 0) return
+    if (isOwn !== undefined && !isOwn(piece)) return
+    const score = scarcity.holders[piece]!
+    if (score >= bestScore || !hasSome(demand, peer, scarcity, piece, spare)) return
+    best = piece
     bestScore = score
   }
-  if (count <= SAMPLE_SEGMENTS) {
+  if (count <= SAMPLE_PIECES) {
     const start = Math.floor(random() * count)
-    for (let i = 0; i < count; i++) consider(demand.openSegment((start + i) % count))
+    for (let i = 0; i < count; i++) consider(demand.openPiece((start + i) % count))
     return best
   }
-  for (let i = 0; i < SAMPLE_SEGMENTS; i++) consider(demand.openSegment(Math.floor(random() * count)))
+  for (let i = 0; i < SAMPLE_PIECES; i++) consider(demand.openPiece(Math.floor(random() * count)))
   if (best !== undefined || isOwn !== undefined) return best
   // A peer that holds little of the image is easily missed by a sample: look further before letting it be idle.
   const start = Math.floor(random() * count)
-  for (let i = 0; i < Math.min(count, SCAN_SEGMENTS_MAX) && best === undefined; i++) {
-    consider(demand.openSegment((start + i) % count))
+  for (let i = 0; i < Math.min(count, SCAN_PIECES_MAX) && best === undefined; i++) {
+    consider(demand.openPiece((start + i) % count))
   }
   return best
 }
 
-/** Is there a block in the segment that this peer may be asked for? */
-function hasSome(demand: Demand, peer: PeerState, scarcity: Scarcity, segment: number, spare: boolean): boolean {
+/** Is there a block in the piece that this peer may be asked for? */
+function hasSome(demand: Demand, peer: PeerState, scarcity: Scarcity, piece: number, spare: boolean): boolean {
   const certain = peer.lacks.size === 0 && !spare && (peer.all || peer.items === undefined)
   if (certain) return true
-  for (let item = demand.firstItem(segment); item < demand.firstItem(segment + 1); item++) {
-    if (!demand.isWanted(item) || !peer.hasItem(item, segment)) continue
+  for (let item = demand.firstItem(piece); item < demand.firstItem(piece + 1); item++) {
+    if (!demand.isWanted(item) || !peer.hasItem(item, piece)) continue
     if (!spare || scarcity.hookHolders[item] === 0) return true
   }
   return false

@@ -3,9 +3,9 @@ import { REQUEST_BLOCKS_MAX, REQUEST_BYTES_MAX, REQUEST_BYTES_MIN } from './limi
 /** The distinct blocks of an image, in image order; an item is an index into these columns. */
 export interface Items {
   readonly lengths: Uint32Array
-  /** Segment that each item lies in; never falls. */
-  readonly segments: Uint32Array
-  readonly segmentCount: number
+  /** Piece that each item lies in; never falls. */
+  readonly pieces: Uint32Array
+  readonly pieceCount: number
 }
 
 const IDLE = 0
@@ -14,13 +14,13 @@ const ASKED = 2
 
 /**
  * What a fetch still wants: for each block idle (not wanted, or here), wanted, or asked from so many peers; and which
- * segments still have wanted blocks, in a list that is sampled at random in constant time.
+ * pieces still have wanted blocks, in a list that is sampled at random in constant time.
  */
 export class Demand {
   readonly items: Items
   readonly #state: Uint8Array
   readonly #askers: Uint8Array
-  /** First item of each segment, and one more at the end. */
+  /** First item of each piece, and one more at the end. */
   readonly #first: Uint32Array
   readonly #wantedIn: Uint32Array
   readonly #open: Uint32Array
@@ -37,25 +37,25 @@ export class Demand {
     const count = items.lengths.length
     this.#state = new Uint8Array(count)
     this.#askers = new Uint8Array(count)
-    this.#first = new Uint32Array(items.segmentCount + 1)
-    this.#wantedIn = new Uint32Array(items.segmentCount)
-    this.#open = new Uint32Array(items.segmentCount)
-    this.#openAt = new Int32Array(items.segmentCount).fill(-1)
-    for (let item = 0; item < count; item++) this.#first[items.segments[item]! + 1]!++
-    for (let segment = 0; segment < items.segmentCount; segment++) this.#first[segment + 1]! += this.#first[segment]!
+    this.#first = new Uint32Array(items.pieceCount + 1)
+    this.#wantedIn = new Uint32Array(items.pieceCount)
+    this.#open = new Uint32Array(items.pieceCount)
+    this.#openAt = new Int32Array(items.pieceCount).fill(-1)
+    for (let item = 0; item < count; item++) this.#first[items.pieces[item]! + 1]!++
+    for (let piece = 0; piece < items.pieceCount; piece++) this.#first[piece + 1]! += this.#first[piece]!
   }
 
   get openCount(): number {
     return this.#openCount
   }
 
-  /** The `at`-th of the segments that have wanted blocks, in no order. */
-  openSegment(at: number): number {
+  /** The `at`-th of the pieces that have wanted blocks, in no order. */
+  openPiece(at: number): number {
     return this.#open[at]!
   }
 
-  isOpen(segment: number): boolean {
-    return this.#wantedIn[segment]! > 0
+  isOpen(piece: number): boolean {
+    return this.#wantedIn[piece]! > 0
   }
 
   isDone(item: number): boolean {
@@ -74,8 +74,8 @@ export class Demand {
     return this.#askers[item]!
   }
 
-  firstItem(segment: number): number {
-    return this.#first[segment]!
+  firstItem(piece: number): number {
+    return this.#first[piece]!
   }
 
   want(item: number): void {
@@ -115,27 +115,27 @@ export class Demand {
     return true
   }
 
-  /** No item of the segment is wanted or asked. */
-  segmentDone(segment: number): boolean {
-    for (let item = this.#first[segment]!; item < this.#first[segment + 1]!; item++) {
+  /** No item of the piece is wanted or asked. */
+  pieceDone(piece: number): boolean {
+    for (let item = this.#first[piece]!; item < this.#first[piece + 1]!; item++) {
       if (this.#state[item] !== IDLE) return false
     }
     return true
   }
 
   /**
-   * Wanted items for one request: from the segment's start on, so that two nodes that lack the same ask for the same
-   * frames, and on into the following segments while the request is small.
+   * Wanted items for one request: from the piece's start on, so that two nodes that lack the same ask for the same
+   * frames, and on into the following pieces while the request is small.
    * @param takes says of an item whether this peer may be asked for it
-   * @param enters says of a following segment whether the request may go on into it
+   * @param enters says of a following piece whether the request may go on into it
    */
-  take(segment: number, takes: (item: number) => boolean, enters: (segment: number) => boolean): number[] {
+  take(piece: number, takes: (item: number) => boolean, enters: (piece: number) => boolean): number[] {
     const taken: number[] = []
     let bytes = 0
-    for (let at = segment; at < this.items.segmentCount; at++) {
-      if (at > segment && (bytes >= REQUEST_BYTES_MIN || !enters(at))) break
+    for (let at = piece; at < this.items.pieceCount; at++) {
+      if (at > piece && (bytes >= REQUEST_BYTES_MIN || !enters(at))) break
       if (this.#wantedIn[at] === 0) {
-        if (at > segment) break
+        if (at > piece) break
         continue
       }
       for (let item = this.#first[at]!; item < this.#first[at + 1]!; item++) {
@@ -150,21 +150,21 @@ export class Demand {
   }
 
   #countWanted(item: number, by: 1 | -1): void {
-    const segment = this.items.segments[item]!
+    const piece = this.items.pieces[item]!
     this.wanted += by
     if (by === 1) this.wants++
     this.wantedBytes += by * this.items.lengths[item]!
-    const before = this.#wantedIn[segment]!
-    this.#wantedIn[segment] = before + by
+    const before = this.#wantedIn[piece]!
+    this.#wantedIn[piece] = before + by
     if (before === 0) {
-      this.#openAt[segment] = this.#openCount
-      this.#open[this.#openCount++] = segment
+      this.#openAt[piece] = this.#openCount
+      this.#open[this.#openCount++] = piece
     } else if (before + by === 0) {
-      const at = this.#openAt[segment]!
+      const at = this.#openAt[piece]!
       const last = this.#open[--this.#openCount]!
       this.#open[at] = last
       this.#openAt[last] = at
-      this.#openAt[segment] = -1
+      this.#openAt[piece] = -1
     }
   }
 }

@@ -2,7 +2,7 @@
 
 /** Bytes of blocks in one request, before compression: one frame. */
 export const REQUEST_BYTES_MAX = 1024 * 1024
-/** A request smaller than this goes on into the next segments: small frames compress badly and cost a round trip each. */
+/** A request smaller than this goes on into the next pieces: small frames compress badly and cost a round trip each. */
 export const REQUEST_BYTES_MIN = 256 * 1024
 export const REQUEST_BLOCKS_MAX = 1024
 /** What may be under way from one peer: at least, at first, at most, and as time at the peer's measured rate. */
@@ -12,10 +12,10 @@ export const WINDOW_BYTES_MAX = 8 * 1024 * 1024
 export const WINDOW_SECONDS = 0.5
 export const PEER_REQUESTS_MAX = 16
 /** What may be under way from all peers together: bounds the memory of a fetch. */
-export const IN_FLIGHT_BYTES_MAX = 24 * 1024 * 1024
-/** Open segments looked at for each choice: the rarest of a random sample is nearly the rarest of all. */
-export const SAMPLE_SEGMENTS = 48
-export const SCAN_SEGMENTS_MAX = 4096
+export const IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024
+/** Open pieces looked at for each choice: the rarest of a random sample is nearly the rarest of all. */
+export const SAMPLE_PIECES = 48
+export const SCAN_PIECES_MAX = 4096
 /** How often the machine is to be told that time has passed; later than that by so much, its own node stood still. */
 export const TICK_MS = 100
 export const TICK_LATE_MS = 200

@@ -5,7 +5,7 @@
  * out over libp2p, the simulator over a virtual network.
  *
  * Rules
- *  1. Rarest first: of a random sample of the segments that a peer holds, the one that the fewest others hold.
+ *  1. Rarest first: of a random sample of the pieces that a peer holds, the one that the fewest others hold.
  *  2. The builder is spared: while other peers deliver, and not much slower than it would, it is asked only for what none
  *     of them holds or is getting, first for this node's own share of that. So the workers' requests to it differ, and it
  *     sends each block about once.
@@ -15,12 +15,13 @@
  */
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
-import { choosePeerOrder, chooseSegment, Scarcity } from './choose.ts'
-import { Demand, type Items } from './demand.ts'
+import type { Limiter } from '../rates.ts'
+import { type FetchAction, type FetchInit, ITEM_GOOD, ITEM_WRONG } from './actions.ts'
+import { choosePeerOrder, choosePiece, Scarcity } from './choose.ts'
+import { Demand } from './demand.ts'
+import { lateItems } from './end.ts'
 import {
   BUILDER_SPARE_MS,
-  BUILDER_SPARE_SHARE,
-  END_HEDGE_MS,
   IN_FLIGHT_BYTES_MAX,
   PEER_REQUESTS_MAX,
   REQUEST_BYTES_MAX,
@@ -30,44 +31,23 @@ import {
   SLOW_SHARE,
   TICK_LATE_MS,
   TICK_MS,
+  WINDOW_BYTES_START,
 } from './limits.ts'
 import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
 import { Shares } from './shares.ts'
+import { isSpared } from './spare.ts'
 
-export type DropReason = 'silent' | 'wrong-block'
-
-export type FetchAction =
-  | { readonly do: 'get'; readonly peer: string; readonly request: number; readonly items: readonly number[] }
-  | { readonly do: 'cancel'; readonly peer: string; readonly request: number }
-  | { readonly do: 'drop'; readonly peer: string; readonly reason: DropReason }
-  /** Nobody known has what is wanted: look for more peers. */
-  | { readonly do: 'seek' }
-  /** Everything wanted is here, and no more will be wanted. */
-  | { readonly do: 'done' }
-
-export interface FetchInit {
-  readonly items: Items
-  /** This node's own name, among those of the peers. */
-  readonly self?: string
-  readonly random: Random
-  readonly rateDownBytes?: number | undefined
-  /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
-  readonly builderFromMs?: number
-}
-
-/** What became of each item of a request, in the request's order. */
-export const ITEM_GOOD = 1
-export const ITEM_WRONG = 2
-export const ITEM_MISSING = 3
+export * from './actions.ts'
 
 export class FetchMachine {
   readonly demand: Demand
   readonly #peers = new Map<string, PeerState>()
   readonly #random: Random
+  readonly #rack: string | undefined
   readonly #scarcity: Scarcity
   readonly #shares: Shares
-  readonly #bucket: Bucket
+  readonly #limiter: Limiter
   #builderFromMs: number
   #inFlightBytes = 0
   #nextRequest = 1
@@ -84,9 +64,10 @@ export class FetchMachine {
     this.demand = new Demand(init.items)
     this.#shares = new Shares(init.self ?? '')
     this.#random = init.random
-    this.#bucket = new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
+    this.#rack = init.rack
+    this.#limiter = init.limiter ?? new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
-    this.#scarcity = new Scarcity(init.items.segmentCount, init.items.lengths.length)
+    this.#scarcity = new Scarcity(init.items.pieceCount, init.items.lengths.length)
   }
 
   get peers(): ReadonlyMap<string, PeerState> {
@@ -115,9 +96,10 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
-  peerOpened(now: number, id: string, role: Role, holdsAll: boolean): FetchAction[] {
+  peerOpened(now: number, id: string, role: Role, holdsAll: boolean, rack?: string): FetchAction[] {
     if (this.#peers.has(id)) return []
     const peer = new PeerState(id, role, now)
+    peer.near = rack !== undefined && rack === this.#rack
     peer.all = holdsAll
     this.#scarcity.count(peer, true)
     this.#peers.set(id, peer)
@@ -125,7 +107,7 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
-  /** The peer has come to hold segments whole, and to fetch others. */
+  /** The peer has come to hold pieces whole, and to fetch others. */
   peerHolds(now: number, id: string, held: Iterable<number>, getting: Iterable<number>): FetchAction[] {
     const peer = this.#peers.get(id)
     if (peer === undefined) return []
@@ -209,6 +191,18 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
+  /** The builder gave what was asked for to another worker a moment ago: it will come from there. */
+  claimed(now: number, id: string, requestId: number): FetchAction[] {
+    const peer = this.#peers.get(id)
+    const request = peer?.settle(requestId)
+    if (peer === undefined || request === undefined) return []
+    peer.heardAt = now
+    const { pieces } = this.demand.items
+    for (const item of request.items) this.#scarcity.claimedAt[pieces[item]!] = now
+    this.#release(request)
+    return this.#decide(now)
+  }
+
   /** Time has passed; to be called every TICK_MS. */
   tick(now: number): FetchAction[] {
     const lateMs = now - (this.#tickedAt ?? now) - TICK_MS
@@ -287,46 +281,56 @@ export class FetchMachine {
     for (const peer of this.#peers.values()) {
       if (peer.nothingAt !== peer.changes + this.demand.wants && this.#mayAsk(peer, now)) free.push(peer)
     }
-    for (const peer of choosePeerOrder(free, this.#random)) {
-      while (this.demand.wanted > 0 && this.#mayAsk(peer, now)) {
-        const items = this.#choose(peer, now)
-        if (items.length === 0) break
-        this.#ask(peer, items, now)
-      }
+    // What only the builder has comes first: the swarm is no faster than the builder gives out new blocks.
+    for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => this.#rare(peer, now))
+    for (const peer of choosePeerOrder(free, this.#random))
+      this.#askFor(peer, now, false, () => this.#choose(peer, now))
+  }
+
+  #askFor(peer: PeerState, now: number, claim: boolean, choose: () => number[]): void {
+    while (this.demand.wanted > 0 && this.#mayAsk(peer, now)) {
+      const items = choose()
+      if (items.length === 0) break
+      this.#ask(peer, items, now, claim)
     }
   }
 
   #mayAsk(peer: PeerState, now: number): boolean {
     if (peer.spareBytes < REQUEST_BYTES_MAX && peer.requests.size > 0) return false
     if (peer.requests.size >= PEER_REQUESTS_MAX) return false
-    if (this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX || now < peer.busyUntil) return false
+    if (now < peer.busyUntil) return false
+    // Room for the builder is kept free: others must not keep a node from bringing in what nobody else has.
+    const roomBytes = peer.role === 'builder' ? IN_FLIGHT_BYTES_MAX : IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
+    if (this.#inFlightBytes >= roomBytes) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
-    return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#bucket.waitMs(now) === 0
+    return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#limiter.waitMs(now) === 0
   }
 
   /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
   #choose(peer: PeerState, now: number): number[] {
     if (peer.role !== 'builder') return this.#take(peer, false, now)
-    const own = this.#take(peer, true, now, (segment) => this.#shares.isOwn(segment))
-    if (own.length > 0) return own
-    const rare = this.#take(peer, true, now)
-    return rare.length > 0 || this.#spares(peer, now) ? rare : this.#take(peer, false, now)
+    return isSpared(peer, this.#peers.values(), this.#others.rate(now), now) ? [] : this.#take(peer, false, now)
   }
 
-  #take(peer: PeerState, spare: boolean, now: number, isOwn?: (segment: number) => boolean): number[] {
-    const segment = chooseSegment(this.demand, peer, this.#scarcity, spare, now, this.#random, isOwn)
-    if (segment === undefined) {
+  #rare(builder: PeerState, now: number): number[] {
+    const own = this.#take(builder, true, now, (piece) => this.#shares.isOwn(piece))
+    return own.length > 0 ? own : this.#take(builder, true, now)
+  }
+
+  #take(peer: PeerState, spare: boolean, now: number, isOwn?: (piece: number) => boolean): number[] {
+    const piece = choosePiece(this.demand, peer, this.#scarcity, spare, now, this.#random, isOwn)
+    if (piece === undefined) {
       // What the builder is not asked for now, because others are getting it, may be asked for later.
       if (peer.role !== 'builder') peer.nothingAt = peer.changes + this.demand.wants
       return []
     }
-    peer.segment = segment
-    const { segments } = this.demand.items
+    peer.piece = piece
+    const { pieces } = this.demand.items
     const { hookHolders, holders } = this.#scarcity
-    const takes = (item: number) => peer.hasItem(item, segments[item]!) && !(spare && hookHolders[item]! > 0)
+    const takes = (item: number) => peer.hasItem(item, pieces[item]!) && !(spare && hookHolders[item]! > 0)
     const enters = (next: number) =>
-      peer.mayHaveSegment(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
-    return this.demand.take(segment, takes, enters)
+      peer.mayHavePiece(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
+    return this.demand.take(piece, takes, enters)
   }
 
   #builderRate(): number {
@@ -335,18 +339,7 @@ export class FetchMachine {
     return rate
   }
 
-  #spares(builder: PeerState, now: number): boolean {
-    const rate = this.#others.rate(now)
-    if (rate > 0 && rate >= builder.rate * BUILDER_SPARE_SHARE) return true
-    // Others that were asked a moment ago have not had the time to show how fast they are.
-    for (const { role, deliveredAt, requests } of this.#peers.values()) {
-      if (role === 'builder' || deliveredAt > 0) continue
-      for (const request of requests.values()) if (now - request.at < BUILDER_SPARE_MS) return true
-    }
-    return false
-  }
-
-  #ask(peer: PeerState, items: readonly number[], now: number): void {
+  #ask(peer: PeerState, items: readonly number[], now: number, claim = false): void {
     let bytes = 0
     for (const item of items) {
       this.demand.ask(item)
@@ -355,8 +348,8 @@ export class FetchMachine {
     const request: Request = { id: this.#nextRequest++, items, bytes, at: now, hedged: false }
     peer.sent(request)
     this.#inFlightBytes += bytes
-    this.#bucket.spend(now, bytes * this.#wireRatio)
-    this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items })
+    this.#limiter.spend(now, bytes * this.#wireRatio)
+    this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim })
   }
 
   /** Nothing is left to ask for the first time: what has been under way for long is asked from a second peer. */
@@ -366,14 +359,7 @@ export class FetchMachine {
       for (const other of this.#peers.values()) {
         if (other === peer) continue
         for (const request of other.requests.values()) {
-          if (request.hedged || request.arrivedAt !== undefined) continue
-          if (now - request.at < Math.max(END_HEDGE_MS, 2 * Math.min(other.latencyMs, peer.latencyMs))) continue
-          const items = request.items.filter(
-            (item) =>
-              this.demand.isAsked(item) &&
-              this.demand.askers(item) === 1 &&
-              peer.hasItem(item, this.demand.items.segments[item]!),
-          )
+          const items = lateItems(this.demand, other, request, peer, now)
           if (items.length === 0) continue
           this.#ask(peer, items, now)
           if (!this.#mayAsk(peer, now)) break

@@ -19,9 +19,11 @@ export interface Request {
 export class PeerState {
   readonly id: string
   readonly role: Role
+  /** Stands in the same rack as this node. */
+  near = false
   /** Holds the whole image. */
   all = false
-  /** Segments that it holds whole: a bit each. */
+  /** Pieces that it holds whole: a bit each. */
   held: Uint8Array | undefined
   /** Items that it holds in other images: a bit each. */
   items: Uint8Array | undefined
@@ -37,8 +39,8 @@ export class PeerState {
   heardAt: number
   deliveredAt = 0
   busyUntil = 0
-  /** The segment that it was asked for last: the next request goes on there. */
-  segment: number | undefined
+  /** The piece that it was asked for last: the next request goes on there. */
+  piece: number | undefined
   /** What it holds counts when the rarest is chosen and the builder is spared. */
   counted = false
   /** How often what it holds has changed. */
@@ -52,15 +54,15 @@ export class PeerState {
     this.heardAt = now
   }
 
-  mayHaveSegment(segment: number): boolean {
+  mayHavePiece(piece: number): boolean {
     if (this.all || this.items !== undefined) return true
-    return this.held !== undefined && getBit(this.held, segment)
+    return this.held !== undefined && getBit(this.held, piece)
   }
 
-  hasItem(item: number, segment: number): boolean {
+  hasItem(item: number, piece: number): boolean {
     if (this.lacks.size > 0 && this.lacks.has(item)) return false
     if (this.all) return true
-    if (this.held !== undefined && getBit(this.held, segment)) return true
+    if (this.held !== undefined && getBit(this.held, piece)) return true
     return this.items !== undefined && getBit(this.items, item)
   }
 

@@ -1,7 +1,7 @@
 /**
- * Who of those that fetch an image asks the builder for which segment. All of them come to the same answer without a
- * word, from each other's names alone (rendezvous hashing): each segment is the share of the one whose name and the
- * segment's number give the highest mix. A share is a preference, no promise: what nobody else has is taken anyway.
+ * Who of those that fetch an image asks the builder for which piece. All of them come to the same answer without a
+ * word, from each other's names alone (rendezvous hashing): each piece is the share of the one whose name and the
+ * piece's number give the highest mix. A share is a preference, no promise: what nobody else has is taken anyway.
  */
 
 /** The share of names in a swarm of fetching peers; `self` among them. */
@@ -21,10 +21,10 @@ export class Shares {
     this.#others.delete(peer)
   }
 
-  /** Is the segment this node's own share? True for all of them while it knows of nobody else. */
-  isOwn(segment: number): boolean {
-    const own = mix(this.#self, segment)
-    for (const other of this.#others.values()) if (mix(other, segment) > own) return false
+  /** Is the piece this node's own share? True for all of them while it knows of nobody else. */
+  isOwn(piece: number): boolean {
+    const own = mix(this.#self, piece)
+    for (const other of this.#others.values()) if (mix(other, piece) > own) return false
     return true
   }
 }
@@ -37,8 +37,8 @@ function hashOf(name: string): number {
 }
 
 /** A well-mixed 32-bit number of two (the finaliser of MurmurHash3). */
-function mix(name: number, segment: number): number {
-  let x = (name ^ Math.imul(segment + 1, 0x9e3779b1)) >>> 0
+function mix(name: number, piece: number): number {
+  let x = (name ^ Math.imul(piece + 1, 0x9e3779b1)) >>> 0
   x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
   return (x ^ (x >>> 16)) >>> 0

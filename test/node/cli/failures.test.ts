@@ -231,7 +231,9 @@ test('the first interrupt cancels, the second ends at once', async () => {
   }
   await withFakeDaemon(never, async (home) => {
     const interrupts: (() => void)[] = []
-    const environment = { onSignal: (callback: () => void) => void interrupts.push(callback) }
+    const environment = {
+      onSignal: (callback: (signal: NodeJS.Signals) => void) => void interrupts.push(() => callback('SIGINT')),
+    }
     const first = hotblock(['fetch', 'a', '--home', home], { environment })
     interrupts[0]?.()
     const { status, stderr } = await first

@@ -57,6 +57,21 @@ const COMMANDS: readonly (readonly [args: string[], fields: Fields, rows?: 'rows
   [['prefetch', 'a', 'b'], { accepted: 'array' }],
   [['prefetch', 'a', '--wait'], { accepted: 'array', images: 'array' }],
   [
+    ['prefetch', 'a', '--on', 'n[1-2]'],
+    {
+      names: 'array',
+      hosts: 'integer',
+      taken: 'integer',
+      refused: 'integer',
+      unreachable: 'integer',
+      failures: 'array',
+    },
+  ],
+  [
+    ['wait', 'a', '--timeout', '9'],
+    { name: 'string', root: 'string', imageBytes: 'integer', path: 'string', seconds: 'number' },
+  ],
+  [
     ['status'],
     {
       peer: 'string',
@@ -65,6 +80,7 @@ const COMMANDS: readonly (readonly [args: string[], fields: Fields, rows?: 'rows
       dht: 'object',
       images: 'object',
       transfers: 'array',
+      hooks: 'object',
       store: 'object',
       memory: 'object',
     },

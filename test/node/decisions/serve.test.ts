@@ -8,6 +8,7 @@ import {
   SESSION_QUEUE_MAX,
   SESSIONS_MAX,
   ServeMachine,
+  SLOW_MS,
   type Start,
 } from '../../../node/decisions/serve.ts'
 import { integer, withSeeds } from '../../support/seeds.ts'
@@ -16,7 +17,7 @@ function withSessions(count: number, requests: number, rate?: number): ServeMach
   const machine = new ServeMachine(rate)
   for (let s = 0; s < count; s++) {
     assert.ok(machine.open(`s${s}`))
-    for (let r = 0; r < requests; r++) assert.ok(machine.request(`s${s}`, r))
+    for (let r = 0; r < requests; r++) assert.ok(machine.request(0, `s${s}`, r))
   }
   return machine
 }
@@ -28,17 +29,17 @@ function complete(machine: ServeMachine, starts: Start[], bytes = 1): void {
   }
 }
 
-test('sessions take turns, whoever asked first', () => {
+test('sessions take turns of a few frames, whoever asked first', () => {
   const machine = withSessions(3, 4)
   const first = machine.next(0)
   assert.equal(
     first.map(({ session, request }) => `${session}/${request}`),
-    ['s0/0', 's1/0', 's2/0', 's0/1', 's1/1', 's2/1', 's0/2', 's1/2'],
+    ['s0/0', 's0/1', 's1/0', 's1/1', 's2/0', 's2/1', 's0/2', 's0/3'],
   )
   complete(machine, first)
   assert.equal(
     machine.next(0).map(({ session, request }) => `${session}/${request}`),
-    ['s2/2', 's0/3', 's1/3', 's2/3'],
+    ['s1/2', 's1/3', 's2/2', 's2/3'],
   )
 })
 
@@ -69,7 +70,7 @@ test('what is made and not taken is bounded too', () => {
   const sessions = FRAMES_ACTIVE_MAX / SESSION_FRAMES_ACTIVE_MAX + 4
   const machine = withSessions(sessions, 8)
   for (let round = 0; round < 100; round++) {
-    for (const { session, request } of machine.next(0)) machine.made(0, session, request, 1)
+    for (const { session, request } of machine.next(round * SLOW_MS)) machine.made(0, session, request, 1)
   }
   assert.is(machine.active, FRAMES_ACTIVE_MAX)
 })
@@ -82,7 +83,7 @@ test('a session that ends frees its place only when what was started for it is d
   assert.is(machine.queued, 0)
   assert.is(machine.making, FRAMES_MAKING_MAX)
   machine.open('s2')
-  machine.request('s2', 0)
+  machine.request(0, 's2', 0)
   assert.equal(machine.next(0), [], 'opening sessions anew does not get more made at a time')
   complete(machine, starts)
   assert.is(machine.active, 0)
@@ -91,10 +92,10 @@ test('a session that ends frees its place only when what was started for it is d
 
 test('queues are bounded and a full one says so', () => {
   const machine = withSessions(1, SESSION_QUEUE_MAX)
-  assert.not(machine.request('s0', 99))
+  assert.not(machine.request(0, 's0', 99))
   const crowded = withSessions(QUEUE_MAX / SESSION_QUEUE_MAX, SESSION_QUEUE_MAX)
   crowded.open('late')
-  assert.not(crowded.request('late', 0))
+  assert.not(crowded.request(0, 'late', 0))
 })
 
 test('sessions are bounded and a place is free again when one ends', () => {
@@ -104,8 +105,61 @@ test('sessions are bounded and a place is free again when one ends', () => {
   assert.ok(machine.open('late'))
 })
 
+test('what nobody waits for is refused while others wait, and taken when none do', () => {
+  const machine = withSessions(1, SESSION_QUEUE_MAX)
+  machine.open('low')
+  assert.not(machine.request(0, 'low', 1, true))
+  for (let left = SESSION_QUEUE_MAX; left > 0; ) {
+    const starts = machine.next(0)
+    left -= starts.length
+    complete(machine, starts)
+  }
+  assert.ok(machine.request(0, 'low', 1, true))
+  assert.equal(machine.next(0), [{ session: 'low', request: 1 }])
+})
+
+test('what waits low lets go first what is not, of the same session and of others', () => {
+  const machine = withSessions(0, 0)
+  for (const session of ['a', 'b']) machine.open(session)
+  for (const request of [1, 2]) assert.ok(machine.request(0, 'a', request, true))
+  assert.ok(machine.request(0, 'a', 3))
+  assert.ok(machine.request(0, 'b', 4))
+  assert.equal(
+    machine.next(0).map(({ request }) => request),
+    [3, 4, 1, 2],
+  )
+})
+
+test('a limit for what nobody waits for holds, and does not touch the rest', () => {
+  const machine = new ServeMachine(Number.POSITIVE_INFINITY, 1000)
+  for (const session of ['low', 'high']) machine.open(session)
+  let low = 0
+  let high = 0
+  for (let now = 0; now < 10_000; now += 10) {
+    machine.request(now, 'low', now, true)
+    machine.request(now, 'high', now)
+    for (const { session, request } of machine.next(now)) {
+      if (session === 'low') low++
+      else high++
+      machine.made(now, session, request, 500)
+      machine.finished(session, request)
+    }
+    // What came before it is through: the low one may come in the next round.
+    if (machine.request(now, 'low', now + 1, true)) {
+      for (const { session, request } of machine.next(now)) {
+        low++
+        machine.made(now, session, request, 500)
+        machine.finished(session, request)
+      }
+    }
+  }
+  assert.is(high, 1000)
+  // A second's worth at once, then 1000 bytes a second: two frames.
+  assert.ok(low >= 18 && low <= 24, `${low}`)
+})
+
 test('a request of a session that is not open is refused', () => {
-  assert.not(new ServeMachine().request('nobody', 1))
+  assert.not(new ServeMachine().request(0, 'nobody', 1))
 })
 
 test('what still waits can be cancelled, what was started cannot', () => {
@@ -158,7 +212,7 @@ test('whatever happens, the bounds hold and nothing is lost or leaked', () => {
         machine.closed(session)
         open.delete(session)
       } else if (dice < 0.6) {
-        machine.request(session, i)
+        machine.request(now, session, i, random() < 0.3)
       } else if (dice < 0.65) {
         machine.cancel(session, integer(random, 0, i))
       } else if (started.length > 0) {

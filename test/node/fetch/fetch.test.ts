@@ -33,8 +33,10 @@ function changed(node: MemoryNode, changes: Partial<BlockSource>): BlockSource {
     tableBytes: (cid) => server.tableBytes(cid),
     hasPrefix: (prefixes) => server.hasPrefix(prefixes),
     openSession: (peer) => server.openSession(peer),
-    joined: (root, peer, tell) => server.joined(root, peer, tell),
-    claimed: (root, segments, except) => server.claimed(root, segments, except),
+    joined: (root, client, tell) => server.joined(root, client, tell),
+    turnedAway: (root, client) => server.turnedAway(root, client),
+    admits: (root) => server.admits(root),
+    claimed: (root, peer, pieces, except) => server.claimed(root, peer, pieces, except),
     heardOf: (root, peers) => server.heardOf(root, peers),
     ...changes,
   }
@@ -223,7 +225,12 @@ test(
       onlyWrong.fetch({ ...target, builder: 'wrong' }, AbortSignal.timeout(1)).catch(asNoPeers),
     )
     const worker = await mesh.node('worker')
-    // Whoever is asked first, the table comes from the right one.
+    // The right one is reached only when the wrong one has been asked.
+    const connect = mesh.connect.bind(mesh)
+    mesh.connect = async (from, to) => {
+      if (to === 'builder') await until(() => worker.offenders.has('wrong'), 'the offence')
+      return connect(from, to)
+    }
     await worker.fetch({ ...target, builder: 'wrong' })
     assert.ok((await worker.bytesOf(target)).equals(bytes))
     assert.ok(worker.offenders.has('wrong'))

@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { PIECE_BYTES_MIN } from '../../../node/decisions/fetch/pieces.ts'
 import { batches, columnsOf, distinctBlocks, inParallel } from '../../../node/fetch/items.ts'
 import { HASH_BYTES } from '../../../protocols/table/constants.ts'
 import { integer, withSeeds } from '../../support/seeds.ts'
@@ -41,12 +42,16 @@ test('equal blocks are one item, at its first row; zero runs are none', () => {
       [...blocks.lengths],
       firstRows.map((row) => table.lengths[row]),
     )
-    assert.is(blocks.segmentCount, table.segments.length)
+    const segmentOf = (row: number): number => table.segments.findLastIndex(({ firstEntry }) => firstEntry <= row)
+    const inPieces = Array.from({ length: blocks.pieceCount }, (): number[] => [])
     firstRows.forEach((row, item) => {
-      const segment = blocks.segments[item]!
-      const next = table.segments[segment + 1]?.firstEntry ?? table.entries
-      assert.ok(table.segments[segment]!.firstEntry <= row && row < next)
+      inPieces[blocks.pieces[item]!]!.push(row)
     })
+    for (const rows of inPieces) {
+      assert.ok(rows.length > 0, 'a piece without blocks')
+      assert.is(new Set(rows.map(segmentOf)).size, 1, 'a piece over several segments')
+      assert.ok(rows.length === 1 || rows.reduce((sum, row) => sum + table.lengths[row]!, 0) <= PIECE_BYTES_MIN)
+    }
   })
 })
 

@@ -2,8 +2,9 @@ import type { Stream } from '@libp2p/interface'
 import { streamPair } from '@libp2p/utils'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { FAR_SESSIONS_MAX, SESSIONS_MAX } from '../../../node/decisions/peer-book.ts'
 import type { FetchDeps } from '../../../node/fetch/ports.ts'
-import { type OpenPeer, SESSIONS_MAX, Sessions } from '../../../node/fetch/sessions.ts'
+import { type OpenPeer, Sessions } from '../../../node/fetch/sessions.ts'
 import { OffenderList } from '../../../node/offenders.ts'
 import { Swarms } from '../../../node/serve/swarm.ts'
 import { Traffic } from '../../../node/traffic.ts'
@@ -35,7 +36,7 @@ class Bench {
   readonly fakes = new Map<string, Stream>()
   now = 0
 
-  constructor() {
+  constructor(rack?: string) {
     const clock = { now: () => this.now }
     this.offenders = new OffenderList(clock, silentLog)
     this.swarms = new Swarms(() => this.now, seededRandom(1))
@@ -46,6 +47,8 @@ class Bench {
       traffic: this.traffic,
       log: silentLog,
       clock,
+      random: seededRandom(1),
+      rack,
       self: 'self',
     } as unknown as FetchDeps
     this.sessions = new Sessions(deps, ROOT, {
@@ -56,6 +59,7 @@ class Bench {
       closed: (peer, error) => this.closed.push({ peer, error }),
       frame: () => {},
       busy: () => {},
+      claimed: () => {},
       have: (peer, held) => this.news.push(`${peer} has ${held}`),
       heard: () => {},
     })
@@ -198,9 +202,52 @@ test('peers that peers tell of are dialled, and told on', async () => {
     bench.swarms.peers(ROOT).map(({ id }) => id),
     ['b'],
   )
-  bench.sessions.introduce()
+  bench.sessions.introduce(bench.sessions.get('a')!)
   await until(() => source.heard.length > 0, 'a hears of b')
   assert.equal(source.heard[0]!.peers, [{ id: 'b', addresses: ['/memory'] }])
+  bench.sessions.close()
+})
+
+test('a peer that has no room is left for later, and those that it names are asked', async () => {
+  const bench = new Bench()
+  const full = new MemorySource()
+  full.full = true
+  full.others = [{ id: 'b', addresses: [] }]
+  bench.play.set('a', (server) => serveBlocks(server, 'self', full))
+  bench.add('a')
+  await until(() => bench.opened.length === 1, 'b')
+  assert.equal(bench.dialled, ['a', 'b'])
+  assert.is(bench.offenders.has('a'), false)
+  full.full = false
+  bench.now += 6000
+  bench.sessions.fill()
+  await until(() => bench.opened.length === 2, 'a, later')
+  bench.sessions.close()
+})
+
+test('peers of this rack get most sessions, whoever was heard of first', async () => {
+  const bench = new Bench('r1')
+  bench.add(...Array.from({ length: 100 }, (_, i) => `far${i}`))
+  bench.sessions.add(
+    Array.from({ length: 100 }, (_, i) => ({ peer: `near${i}`, addresses: [], role: 'swarm', rack: 'r1' })),
+  )
+  await until(() => bench.opened.length >= SESSIONS_MAX, 'sessions')
+  const near = bench.opened.filter(({ peer }) => peer.startsWith('near'))
+  assert.ok(near.length >= SESSIONS_MAX - FAR_SESSIONS_MAX, `${near.length} of this rack`)
+  bench.sessions.close()
+})
+
+test('a peer that tells of its segments has the table by then', async () => {
+  const bench = new Bench()
+  const source = new MemorySource()
+  source.rack = 'r9'
+  bench.play.set('a', (server) => serveBlocks(server, 'self', source).catch(() => {}))
+  bench.add('a')
+  await until(() => bench.opened.length === 1, 'the session')
+  assert.equal([bench.opened[0]!.holds, bench.opened[0]!.rack], ['none', 'r9'])
+  source.holdingsOf.begin(ROOT, 3).note([], [])
+  await until(() => bench.news.length === 2, 'the news')
+  assert.is(bench.opened[0]!.holds, 'some')
   bench.sessions.close()
 })
 
@@ -209,7 +256,7 @@ test('received bytes are counted per peer, over all its sessions, those that cam
   bench.play.set('refuses', (server) => writeMessage(server, [Uint8Array.of(0, 0, 0, 2, 9, 9)]))
   bench.add('a', 'refuses')
   await until(() => bench.opened.length === 1 && bench.sessions.dialing === 0, 'the session')
-  bench.streams[0]!.abort(new Error('gone'))
+  bench.streams[bench.dialled.indexOf('a')]!.abort(new Error('gone'))
   await until(() => bench.closed.length === 1, 'the end')
   bench.now += 6000
   bench.sessions.fill()
@@ -231,7 +278,7 @@ test('when the fetch ends, sessions end and no more are begun', async () => {
   bench.now += 60_000
   bench.add('c')
   bench.sessions.fill()
-  assert.equal(bench.dialled, ['a', 'b'])
+  assert.equal(bench.dialled.sort(), ['a', 'b'])
 })
 
 test.run()

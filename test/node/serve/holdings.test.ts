@@ -10,7 +10,7 @@ test('an image is held whole, in part or not at all', () => {
   holdings.begin(rootOf(2), 5).note([0, 4], [2])
   assert.is(holdings.of(rootOf(1)).holds, 'all')
   const part = holdings.of(rootOf(2))
-  assert.equal([part.holds, part.segments], ['some', 5])
+  assert.equal([part.holds, part.pieces], ['some', 5])
   assert.equal([...unpackBits(part.held, 5)], [1, 0, 0, 0, 1])
   assert.equal([...unpackBits(part.getting, 5)], [0, 0, 1, 0, 0])
   assert.is(holdings.of(rootOf(3)).holds, 'none')

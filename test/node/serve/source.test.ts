@@ -196,10 +196,10 @@ test(
       },
     })
     const told: string[] = []
-    server.joined(table.root, 'a', (peers) => told.push(...peers.map(({ id }) => id)))
-    const leave = server.joined(table.root, 'gone', () => assert.unreachable())
+    server.joined(table.root, { id: 'a' }, (peers) => told.push(...peers.map(({ id }) => id)))
+    const leave = server.joined(table.root, { id: 'gone' }, () => assert.unreachable())
     leave()
-    server.joined(table.root, 'b', () => {})
+    server.joined(table.root, { id: 'b' }, () => {})
     await until(() => told.length > 0, 'a hears')
     assert.equal(told, ['b'])
   }),

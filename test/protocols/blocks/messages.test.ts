@@ -6,14 +6,16 @@ import {
   CLIENT_MESSAGE_BYTES_MAX,
   FRAME_BYTES_MAX,
   GET_BLOCKS_MAX,
-  HAVE_SEGMENTS_MAX,
+  HAVE_PIECES_MAX,
   HEADER_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   PEER_ADDRESSES_MAX,
   PEER_ID_CHARS_MAX,
   PEERS_MAX,
+  PIECES_MAX,
   PROBE_HASHES_MAX,
   PROBE_PREFIX_BYTES,
+  RACK_CHARS_MAX,
   TABLE_PARTS_MAX,
 } from '../../../protocols/blocks/constants.ts'
 import {
@@ -28,7 +30,6 @@ import {
   tellablePeers,
 } from '../../../protocols/blocks/messages.ts'
 import { HotblockError } from '../../../protocols/errors.ts'
-import { SEGMENTS_MAX } from '../../../protocols/table/constants.ts'
 import { throwsCode } from '../../support/failures.ts'
 import { rootOf } from '../../support/records.ts'
 import { integer, randomBytes, withSeeds } from '../../support/seeds.ts'
@@ -36,11 +37,13 @@ import { integer, randomBytes, withSeeds } from '../../support/seeds.ts'
 const PEER = {
   id: 'p'.repeat(PEER_ID_CHARS_MAX),
   addresses: new Array(PEER_ADDRESSES_MAX).fill('/'.repeat(ADDRESS_CHARS_MAX)),
+  rack: 'r'.repeat(RACK_CHARS_MAX),
 }
 const PEERS = new Array(PEERS_MAX).fill(PEER)
 
 const CLIENT: ClientHeader[] = [
   { t: 'open', root: rootOf(1) },
+  { t: 'open', root: rootOf(1), rack: 'r1' },
   { t: 'table', id: 0, want: new Array(TABLE_PARTS_MAX).fill(rootOf(2)) },
   { t: 'probe', id: 1 },
   { t: 'get', id: 0xffffffff },
@@ -48,10 +51,13 @@ const CLIENT: ClientHeader[] = [
   { t: 'peers', peers: [] },
   { t: 'peers', peers: PEERS },
 ]
-const SEGMENTS = Array.from({ length: HAVE_SEGMENTS_MAX }, (_, i) => SEGMENTS_MAX - 1 - i)
+const SEGMENTS = Array.from({ length: HAVE_PIECES_MAX }, (_, i) => PIECES_MAX - 1 - i)
 const SERVER: ServerHeader[] = [
   { t: 'state', holds: 'all', total: 0 },
-  { t: 'state', holds: 'some', total: SEGMENTS_MAX },
+  { t: 'state', holds: 'some', total: PIECES_MAX },
+  { t: 'state', holds: 'none', total: 0, rack: 'r1' },
+  { t: 'full', peers: [] },
+  { t: 'full', peers: PEERS },
   { t: 'have', held: [], getting: [] },
   { t: 'have', held: SEGMENTS, getting: SEGMENTS },
   { t: 'table', id: 3, sizes: [-1, 0, 5] },
@@ -103,6 +109,10 @@ test('headers with wrong, missing or further fields are refused', () => {
     { t: 'get', id: '1' },
     { t: 'get', id: 1, more: 1 },
     { t: 'open', root: 'bafy' },
+    { t: 'open', root: rootOf(1), rack: '' },
+    { t: 'open', root: rootOf(1), rack: 'a b' },
+    { t: 'open', root: rootOf(1), rack: 'r'.repeat(RACK_CHARS_MAX + 1) },
+    { t: 'peers', peers: [{ id: 'p', addresses: [], rack: 'a\nb' }] },
     { t: 'open', root: Uint8Array.of(1) },
     { t: 'table', id: 1, want: [] },
     { t: 'table', id: 1, want: new Array(TABLE_PARTS_MAX + 1).fill(rootOf(1)) },
@@ -116,10 +126,12 @@ test('headers with wrong, missing or further fields are refused', () => {
   for (const header of client) throwsCode('BAD_MESSAGE', () => decodeClientMessage(body(header)))
   const server: object[] = [
     { t: 'state', holds: 'much', total: 1 },
-    { t: 'state', holds: 'some', total: SEGMENTS_MAX + 1 },
+    { t: 'state', holds: 'all', total: 1, rack: 7 },
+    { t: 'full' },
+    { t: 'state', holds: 'some', total: PIECES_MAX + 1 },
     { t: 'state', holds: 'some', total: -1 },
-    { t: 'have', held: [SEGMENTS_MAX], getting: [] },
-    { t: 'have', held: new Array(HAVE_SEGMENTS_MAX + 1).fill(1), getting: [] },
+    { t: 'have', held: [PIECES_MAX], getting: [] },
+    { t: 'have', held: new Array(HAVE_PIECES_MAX + 1).fill(1), getting: [] },
     { t: 'have', held: [-1], getting: [] },
     { t: 'frame', id: 1, enc: 2 },
     { t: 'frame', id: 1, enc: 0, miss: [1] },

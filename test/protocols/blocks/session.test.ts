@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { getBit, newBits, setBit } from '../../../protocols/bits.ts'
-import { HAVE_SEGMENTS_MAX, PEERS_MAX } from '../../../protocols/blocks/constants.ts'
+import { HAVE_PIECES_MAX, PEERS_MAX, RACK_CHARS_MAX } from '../../../protocols/blocks/constants.ts'
 import { encodeMessage } from '../../../protocols/blocks/messages.ts'
 import { block, codeOf, withServer } from '../../support/block-sessions.ts'
 import { MemorySource, sessionWith, sha256 } from '../../support/block-source.ts'
@@ -70,15 +70,37 @@ test('a busy server says when to come back', async () => {
   session.close()
 })
 
-test('a server that is full ends the session at once', async () => {
+test('a server that is full tells of others, and ends the session', async () => {
   const source = new MemorySource()
   source.full = true
-  const { session, told } = await sessionWith(source)
-  await session.open(ROOT, undefined).then(
-    () => assert.unreachable(),
-    () => {},
-  )
-  assert.ok(told.closed)
+  source.others = [{ id: 'other', addresses: ['/ip4/1.2.3.4/tcp/5'], rack: 'r2' }]
+  const { session, told, served } = await sessionWith(source)
+  await rejectsCode('BUSY', session.open(ROOT, undefined, 'r1'))
+  assert.equal(told.peers, source.others)
+  assert.equal(source.clients, [{ id: 'client', rack: 'r1' }])
+  assert.is(await served, undefined)
+  await until(() => told.closed !== undefined, 'the end')
+  assert.is(source.sessions, 0)
+})
+
+test('a full server is not held by a client that says nothing of what it wants', async () => {
+  const source = new MemorySource()
+  source.full = true
+  const { session, served } = await sessionWith(source)
+  session.cancel(1)
+  assert.is(codeOf(await served), 'BAD_MESSAGE')
+})
+
+test('client and server tell each other where they stand, if they know', async () => {
+  for (const rack of [undefined, 'rack-7', 'x'.repeat(RACK_CHARS_MAX)]) {
+    const source = new MemorySource()
+    source.rack = rack
+    const { session } = await sessionWith(source)
+    assert.is((await session.open(ROOT, undefined, rack)).rack, rack)
+    await until(() => source.clients.length > 0, 'the session')
+    assert.equal(source.clients, [{ id: 'client', rack }])
+    session.close()
+  }
 })
 
 test('a probe tells block by block what the server has', async () => {
@@ -154,7 +176,7 @@ test('a peer that asked before the image began to be fetched hears of it then', 
 
 test('more news than one message holds comes in several', async () => {
   const source = new MemorySource()
-  const count = 2 * HAVE_SEGMENTS_MAX + 10
+  const count = 2 * HAVE_PIECES_MAX + 10
   const image = source.holdingsOf.begin(ROOT, 200_000)
   const { session, told } = await sessionWith(source)
   await session.open(ROOT, 200_000)

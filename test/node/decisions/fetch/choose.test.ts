@@ -1,8 +1,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { choosePeerOrder, chooseSegment, Scarcity } from '../../../../node/decisions/fetch/choose.ts'
+import { choosePeerOrder, choosePiece, Scarcity } from '../../../../node/decisions/fetch/choose.ts'
 import { Demand } from '../../../../node/decisions/fetch/demand.ts'
-import { CLAIM_MS, SAMPLE_SEGMENTS } from '../../../../node/decisions/fetch/limits.ts'
+import { CLAIM_MS, SAMPLE_PIECES } from '../../../../node/decisions/fetch/limits.ts'
 import { newBits, setBit } from '../../../../protocols/bits.ts'
 import { seededRandom } from '../../../../protocols/ports.ts'
 import { integer, withSeeds } from '../../../support/seeds.ts'
@@ -11,10 +11,10 @@ import { evenItems, itemsOf, peerOf } from './helpers.ts'
 const SEGMENTS = 10
 const PER = 4
 
-function world(segments = SEGMENTS): { demand: Demand; scarcity: Scarcity } {
-  const demand = new Demand(evenItems(segments * PER, PER))
-  for (let item = 0; item < segments * PER; item++) demand.want(item)
-  return { demand, scarcity: new Scarcity(segments, segments * PER) }
+function world(pieces = SEGMENTS): { demand: Demand; scarcity: Scarcity } {
+  const demand = new Demand(evenItems(pieces * PER, PER))
+  for (let item = 0; item < pieces * PER; item++) demand.want(item)
+  return { demand, scarcity: new Scarcity(pieces, pieces * PER) }
 }
 
 function bitsOf(count: number, set: number[]): Uint8Array {
@@ -43,7 +43,7 @@ test('of what a peer holds the rarest is taken', () => {
   scarcity.count(other, true)
   scarcity.note(other, 0, [0, 1, 2, 3, 4, 5, 6, 8, 9], [])
   for (let seed = 0; seed < 20; seed++) {
-    assert.is(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(seed)), 7)
+    assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(seed)), 7)
   }
 })
 
@@ -52,49 +52,49 @@ test('among equally rare ones chance decides', () => {
   const peer = peerOf('full', 'swarm', true)
   const chosen = new Set<number | undefined>()
   for (let seed = 0; seed < 200; seed++) {
-    chosen.add(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(seed)))
+    chosen.add(choosePiece(demand, peer, scarcity, false, 0, seededRandom(seed)))
   }
   assert.is(chosen.size, SEGMENTS)
 })
 
-test('a segment that a peer was asked for is gone on with until it is whole', () => {
+test('a piece that a peer was asked for is gone on with until it is whole', () => {
   const { demand, scarcity } = world()
   const peer = peerOf('builder', 'builder', true)
-  peer.segment = 3
+  peer.piece = 3
   demand.ask(12)
   for (const spare of [false, true]) {
-    assert.is(chooseSegment(demand, peer, scarcity, spare, 0, seededRandom(1)), 3)
+    assert.is(choosePiece(demand, peer, scarcity, spare, 0, seededRandom(1)), 3)
   }
   for (const item of [13, 14, 15]) demand.ask(item)
-  assert.is.not(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(1)), 3)
+  assert.is.not(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), 3)
 })
 
 test('nothing is asked of a peer that holds nothing of what is wanted', () => {
   const { demand, scarcity } = world()
   const peer = peerOf('empty')
-  assert.is(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
+  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
   scarcity.note(peer, 0, [2], [])
-  assert.is(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(1)), 2)
+  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), 2)
   for (const item of itemsOf(8, 12)) demand.done(item)
-  assert.is(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
+  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
 })
 
 test('what a peer said it lacks is not asked of it again', () => {
   const { demand, scarcity } = world()
   const peer = peerOf('full', 'swarm', true)
   for (let item = 0; item < SEGMENTS * PER; item++) if (item !== 21) peer.lacks.add(item)
-  assert.is(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(1)), 5)
+  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), 5)
   peer.lacks.add(21)
-  assert.is(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
+  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
 })
 
-test('a peer that holds one segment of very many is not left idle', () => {
-  const segments = 20 * SAMPLE_SEGMENTS
-  const { demand, scarcity } = world(segments)
+test('a peer that holds one piece of very many is not left idle', () => {
+  const pieces = 20 * SAMPLE_PIECES
+  const { demand, scarcity } = world(pieces)
   const peer = peerOf('little')
   scarcity.note(peer, 0, [777], [])
   for (let seed = 0; seed < 20; seed++) {
-    assert.is(chooseSegment(demand, peer, scarcity, false, 0, seededRandom(seed)), 777)
+    assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(seed)), 777)
   }
 })
 
@@ -105,14 +105,14 @@ test('a spared builder is asked only for what nobody else holds or is getting', 
   scarcity.count(other, true)
   scarcity.note(other, 0, [0, 1, 2, 3], [4, 5, 6, 7])
   for (let seed = 0; seed < 30; seed++) {
-    const segment = chooseSegment(demand, builder, scarcity, true, 0, seededRandom(seed))!
-    assert.ok(segment >= 8, `${segment}`)
+    const piece = choosePiece(demand, builder, scarcity, true, 0, seededRandom(seed))!
+    assert.ok(piece >= 8, `${piece}`)
   }
   for (const item of itemsOf(32, 40)) demand.ask(item)
-  assert.is(chooseSegment(demand, builder, scarcity, true, 0, seededRandom(1)), undefined)
-  const later = chooseSegment(demand, builder, scarcity, true, CLAIM_MS, seededRandom(1))!
+  assert.is(choosePiece(demand, builder, scarcity, true, 0, seededRandom(1)), undefined)
+  const later = choosePiece(demand, builder, scarcity, true, CLAIM_MS, seededRandom(1))!
   assert.ok(later >= 4 && later < 8, 'a claim lapses')
-  assert.is.not(chooseSegment(demand, builder, scarcity, false, 0, seededRandom(1)), undefined)
+  assert.is.not(choosePiece(demand, builder, scarcity, false, 0, seededRandom(1)), undefined)
 })
 
 test('a spared builder is not asked for blocks that others hold in other images', () => {
@@ -121,12 +121,12 @@ test('a spared builder is not asked for blocks that others hold in other images'
   const hook = peerOf('hook', 'hook')
   scarcity.count(hook, true)
   scarcity.noteItems(hook, bitsOf(8, [0, 1, 2, 3, 4]))
-  assert.is(chooseSegment(demand, builder, scarcity, true, 0, seededRandom(1)), 1)
+  assert.is(choosePiece(demand, builder, scarcity, true, 0, seededRandom(1)), 1)
   scarcity.noteItems(hook, bitsOf(8, itemsOf(0, 8)))
-  assert.is(chooseSegment(demand, builder, scarcity, true, 0, seededRandom(1)), undefined)
+  assert.is(choosePiece(demand, builder, scarcity, true, 0, seededRandom(1)), undefined)
 })
 
-test('segment numbers that the image does not have are passed over', () => {
+test('piece numbers that the image does not have are passed over', () => {
   const { scarcity } = world()
   const peer = peerOf('liar')
   scarcity.count(peer, true)
@@ -149,9 +149,9 @@ test('what counts is what the counted peers hold, however they come, learn and g
     }
     const counted = peers.filter((peer) => peer.counted)
     assert.ok(!counted.some(({ role }) => role === 'builder'))
-    for (let segment = 0; segment < SEGMENTS; segment++) {
-      const holders = counted.filter((peer) => peer.all || ((peer.held?.[segment >> 3] ?? 0) >> (segment & 7)) & 1)
-      assert.is(scarcity.holders[segment], holders.length)
+    for (let piece = 0; piece < SEGMENTS; piece++) {
+      const holders = counted.filter((peer) => peer.all || ((peer.held?.[piece >> 3] ?? 0) >> (piece & 7)) & 1)
+      assert.is(scarcity.holders[piece], holders.length)
     }
     for (const peer of peers) scarcity.count(peer, false)
     assert.ok(scarcity.holders.every((count) => count === 0))

@@ -13,7 +13,7 @@ function wantAll(demand: Demand): Demand {
 }
 
 test('an image without blocks wants nothing', () => {
-  const demand = new Demand({ lengths: new Uint32Array(0), segments: new Uint32Array(0), segmentCount: 0 })
+  const demand = new Demand({ lengths: new Uint32Array(0), pieces: new Uint32Array(0), pieceCount: 0 })
   assert.equal([demand.wanted, demand.asked, demand.openCount], [0, 0, 0])
 })
 
@@ -35,11 +35,11 @@ test('a block as long as a frame is a request of its own', () => {
   assert.equal(demand.take(0, any, any), [0])
 })
 
-test('a small request goes on into the next segments, one that is large enough does not', () => {
+test('a small request goes on into the next pieces, one that is large enough does not', () => {
   const small = wantAll(new Demand(evenItems(8, 2, REQUEST_BYTES_MIN / 4)))
   assert.equal(small.take(0, any, any), [0, 1, 2, 3])
   assert.equal(
-    small.take(0, any, (segment) => segment !== 1),
+    small.take(0, any, (piece) => piece !== 1),
     [0, 1],
     'only where it may',
   )
@@ -47,7 +47,7 @@ test('a small request goes on into the next segments, one that is large enough d
   assert.equal(large.take(1, any, any), [2, 3])
 })
 
-test('a request begins with the first wanted block of the segment, so that nodes ask for the same frames', () => {
+test('a request begins with the first wanted block of the piece, so that nodes ask for the same frames', () => {
   const demand = wantAll(new Demand(evenItems(8, 8)))
   demand.ask(0)
   demand.done(3)
@@ -79,7 +79,7 @@ test('an item that came and is wanted anew is not owed by those who were asked b
   assert.ok(demand.unask(0), 'the one peer that was asked since will not deliver')
 })
 
-test('counts, open segments and states agree, whatever happens', () => {
+test('counts, open pieces and states agree, whatever happens', () => {
   withSeeds(100, (random) => {
     const items = randomItems(random)
     const demand = new Demand(items)
@@ -114,11 +114,11 @@ test('counts, open segments and states agree, whatever happens', () => {
       demand.wantedBytes,
       are('wanted').reduce((sum, item) => sum + items.lengths[item]!, 0),
     )
-    const open = new Set(are('wanted').map((item) => items.segments[item]!))
-    assert.equal(new Set(itemsOf(0, demand.openCount).map((at) => demand.openSegment(at))), open)
-    for (const segment of open) {
-      assert.ok(demand.isOpen(segment) && !demand.segmentDone(segment))
-      const taken = demand.take(segment, any, any)
+    const open = new Set(are('wanted').map((item) => items.pieces[item]!))
+    assert.equal(new Set(itemsOf(0, demand.openCount).map((at) => demand.openPiece(at))), open)
+    for (const piece of open) {
+      assert.ok(demand.isOpen(piece) && !demand.pieceDone(piece))
+      const taken = demand.take(piece, any, any)
       assert.ok(taken.length > 0 && taken.length <= REQUEST_BLOCKS_MAX)
       assert.ok(taken.every((item) => state[item] === 'wanted'))
       assert.ok(taken.reduce((sum, item) => sum + items.lengths[item]!, 0) <= REQUEST_BYTES_MAX)

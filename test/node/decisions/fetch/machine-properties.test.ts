@@ -31,7 +31,7 @@ interface Request {
 interface Peer {
   readonly id: string
   all: boolean
-  readonly segments: Set<number>
+  readonly pieces: Set<number>
   bits: Uint8Array | undefined
   readonly lacks: Set<number>
 }
@@ -60,7 +60,7 @@ class World {
 
   open(role: Role, all: boolean): void {
     const id = `p${this.#names++}`
-    this.peers.set(id, { id, all, segments: new Set(), bits: undefined, lacks: new Set() })
+    this.peers.set(id, { id, all, pieces: new Set(), bits: undefined, lacks: new Set() })
     this.act(this.machine.peerOpened(this.now, id, role, all))
   }
 
@@ -126,8 +126,8 @@ class World {
     for (const item of items) {
       assert.ok(this.wanted.has(item), 'only what is wanted and not here is asked for')
       assert.not(peer.lacks.has(item), 'not of a peer that said that it lacks it')
-      const segment = this.items.segments[item]!
-      const holds = peer.all || peer.segments.has(segment) || (peer.bits !== undefined && getBit(peer.bits, item))
+      const piece = this.items.pieces[item]!
+      const holds = peer.all || peer.pieces.has(piece) || (peer.bits !== undefined && getBit(peer.bits, item))
       assert.ok(holds, 'only of a peer that holds it')
       const others = open.filter((other) => other.items.includes(item))
       // Twice only at the end of the fetch, when nothing is left to be asked for once, or when a peer keeps silent.
@@ -158,9 +158,9 @@ function step(world: World, random: Random): void {
   if (dice < 0.06) world.open(random() < 0.2 ? 'builder' : 'swarm', random() < 0.4)
   else if (dice < 0.08 && peer !== undefined) world.gone(peer.id)
   else if (dice < 0.25 && peer !== undefined) {
-    const held = itemsOf(0, items.segmentCount).filter(() => random() < 0.2)
-    for (const segment of held) peer.segments.add(segment)
-    const getting = [integer(random, 0, items.segmentCount)]
+    const held = itemsOf(0, items.pieceCount).filter(() => random() < 0.2)
+    for (const piece of held) peer.pieces.add(piece)
+    const getting = [integer(random, 0, items.pieceCount)]
     world.act(machine.peerHolds(world.now, peer.id, held, getting))
   } else if (dice < 0.28 && peer !== undefined && !peer.all) {
     const bits = newBits(items.lengths.length)

@@ -18,20 +18,20 @@ function request(id: number, at: number, bytes = MIB): Request {
   return { id, items: [id], bytes, at, hedged: false }
 }
 
-test('what a peer has: the image, a segment, a block of another image, and not what it said it lacks', () => {
+test('what a peer has: the image, a piece, a block of another image, and not what it said it lacks', () => {
   const full = peerOf('full', 'swarm', true)
   assert.ok(full.hasItem(3, 0))
   full.lacks.add(3)
   assert.not(full.hasItem(3, 0))
   const part = peerOf('part')
-  assert.not(part.mayHaveSegment(1))
+  assert.not(part.mayHavePiece(1))
   part.held = newBits(4)
   setBit(part.held, 1)
-  assert.ok(part.mayHaveSegment(1) && part.hasItem(9, 1))
-  assert.not(part.mayHaveSegment(2))
+  assert.ok(part.mayHavePiece(1) && part.hasItem(9, 1))
+  assert.not(part.mayHavePiece(2))
   part.items = newBits(10)
   setBit(part.items, 5)
-  assert.ok(part.mayHaveSegment(2) && part.hasItem(5, 2))
+  assert.ok(part.mayHavePiece(2) && part.hasItem(5, 2))
   assert.not(part.hasItem(6, 2))
 })
 

@@ -14,15 +14,15 @@ function swarm(names: readonly string[]): Shares[] {
 
 test('alone, everything is its own share', () => {
   const [shares] = swarm(['only'])
-  for (let segment = 0; segment < SEGMENTS; segment++) assert.ok(shares!.isOwn(segment))
+  for (let piece = 0; piece < SEGMENTS; piece++) assert.ok(shares!.isOwn(piece))
 })
 
 for (const count of [2, 4, 24]) {
-  test(`each segment is the share of exactly one of ${count}, and the shares are about even`, () => {
+  test(`each piece is the share of exactly one of ${count}, and the shares are about even`, () => {
     const all = swarm(Array.from({ length: count }, (_, i) => `12D3KooW-node-${i}`))
     const sizes = new Array<number>(count).fill(0)
-    for (let segment = 0; segment < SEGMENTS; segment++) {
-      const owners = all.flatMap((shares, i) => (shares.isOwn(segment) ? [i] : []))
+    for (let piece = 0; piece < SEGMENTS; piece++) {
+      const owners = all.flatMap((shares, i) => (shares.isOwn(piece) ? [i] : []))
       assert.is(owners.length, 1)
       sizes[owners[0]!]!++
     }
@@ -33,10 +33,10 @@ for (const count of [2, 4, 24]) {
 
 test('whoever leaves gives its share to the others, and takes nothing of theirs along', () => {
   const [first] = swarm(['a', 'b', 'c'])
-  const before = Array.from({ length: SEGMENTS }, (_, segment) => first!.isOwn(segment))
+  const before = Array.from({ length: SEGMENTS }, (_, piece) => first!.isOwn(piece))
   first!.leave('c')
-  const after = Array.from({ length: SEGMENTS }, (_, segment) => first!.isOwn(segment))
-  for (let segment = 0; segment < SEGMENTS; segment++) assert.ok(!before[segment] || after[segment])
+  const after = Array.from({ length: SEGMENTS }, (_, piece) => first!.isOwn(piece))
+  for (let piece = 0; piece < SEGMENTS; piece++) assert.ok(!before[piece] || after[piece])
   assert.ok(after.filter(Boolean).length > before.filter(Boolean).length)
 })
 

@@ -1,0 +1,109 @@
+/**
+ * Two sockets beside the control socket, for those who may not do everything:
+ *
+ *     hook socket    a scheduler that does not run as the daemon's user tells it of jobs. Who may enter the socket's directory
+ *                    is who may use it: the socket gets the directory's group, and nobody else may open it
+ *     job socket     every user of the machine: waits for images, holds those that a machine of the user's runs on, asks which
+ *                    are here, says that one will be needed here
+ */
+import { chmod, chown, rm, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { HotblockError } from '../../protocols/errors.ts'
+import type { Log } from '../../protocols/ports.ts'
+import type { NodeApi } from '../api.ts'
+import { addHookRoutes, addOwnHook, addWaiting } from './job-routes.ts'
+import { BODY_BYTES_MAX } from './routes.ts'
+import { answerFailures, streaming } from './server.ts'
+import { probeSocket, SOCKET_PATH_BYTES_MAX } from './socket.ts'
+
+/** Those who are connected to one of the sockets at a time, and of them those who wait, or hold an image. */
+export const CONNECTIONS_MAX = 1_024
+export const WAITS_MAX = 512
+const MODES = { hook: 0o660, job: 0o666 } as const
+
+export interface JobServerInit {
+  readonly kind: 'hook' | 'job'
+  /** Absolute path of the socket; its directory is there. */
+  readonly path: string
+  readonly api: NodeApi
+  readonly log?: Log | undefined
+}
+
+/**
+ * @returns ends it: what waits is cancelled, and the socket is gone
+ * @throws DAEMON_RUNNING where another daemon answers there; BAD_CONFIG where no socket can be made
+ */
+export async function startJobServer({ kind, path, api, log }: JobServerInit): Promise<() => Promise<void>> {
+  await claim(kind, path)
+  const closing = new AbortController()
+  const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
+  app.server.maxConnections = CONNECTIONS_MAX
+  answerFailures(app, log)
+  if (kind === 'hook') addHookRoutes(app, api)
+  else {
+    addOwnHook(app, api)
+    addWaiting(app, limited(api), streaming(closing.signal, log))
+  }
+  await app.ready()
+  try {
+    await listen(app, path)
+    const group = kind === 'hook' ? (await stat(dirname(path))).gid : undefined
+    if (group !== undefined && group !== process.getgid?.()) await chown(path, process.getuid?.() ?? 0, group)
+    await chmod(path, MODES[kind])
+  } catch (error) {
+    await app.close()
+    const { code } = error as NodeJS.ErrnoException
+    throw new HotblockError('BAD_CONFIG', `${kind}Socket: no socket can be made (${code}): ${path}`, { path }, error)
+  }
+  log?.debug({ path, kind }, 'a socket for jobs is open')
+  return () => {
+    closing.abort(new HotblockError('CANCELLED', 'the daemon is stopping'))
+    return app.close()
+  }
+}
+
+/** Closed to others until its owner and mode are what they shall be. */
+async function listen(app: FastifyInstance, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  app.server.once('error', reject)
+  const umask = process.umask(0o177)
+  try {
+    app.server.listen({ path }, resolve)
+  } finally {
+    process.umask(umask)
+  }
+  await promise
+  app.server.off('error', reject)
+}
+
+async function claim(kind: string, path: string): Promise<void> {
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+    throw new HotblockError('BAD_CONFIG', `${kind}Socket: the path is too long for a socket: ${path}`, { path })
+  }
+  const state = await probeSocket(path)
+  if (state === 'living') throw new HotblockError('DAEMON_RUNNING', `a daemon answers at ${path}`, { path })
+  if (state === 'absent') return
+  if (!(await stat(path)).isSocket()) {
+    throw new HotblockError('BAD_CONFIG', `${kind}Socket: something else has that name: ${path}`, { path })
+  }
+  await rm(path, { force: true })
+}
+
+/** So many may wait at the same time, that users cannot use up the daemon. */
+function limited(api: NodeApi): Pick<NodeApi, 'wait' | 'hold'> {
+  let waiting = 0
+  const counted = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (waiting >= WAITS_MAX) throw new HotblockError('BUSY', `${waiting} wait for images already`)
+    waiting++
+    try {
+      return await call()
+    } finally {
+      waiting--
+    }
+  }
+  return {
+    wait: (...args) => counted(() => api.wait(...args)),
+    hold: (...args) => counted(() => api.hold(...args)),
+  }
+}

@@ -1,0 +1,41 @@
+/** What a fetch begins with, and what its decisions come to. */
+import type { Random } from '../../../protocols/ports.ts'
+import type { Limiter } from '../rates.ts'
+import type { Items } from './demand.ts'
+
+export type DropReason = 'silent' | 'wrong-block'
+
+export type FetchAction =
+  | {
+      readonly do: 'get'
+      readonly peer: string
+      readonly request: number
+      readonly items: readonly number[]
+      /** Nobody else is known to have it: the builder may say that another worker is getting it, and others are to hear of it. */
+      readonly claim: boolean
+    }
+  | { readonly do: 'cancel'; readonly peer: string; readonly request: number }
+  | { readonly do: 'drop'; readonly peer: string; readonly reason: DropReason }
+  /** Nobody known has what is wanted: look for more peers. */
+  | { readonly do: 'seek' }
+  /** Everything wanted is here, and no more will be wanted. */
+  | { readonly do: 'done' }
+
+export interface FetchInit {
+  readonly items: Items
+  /** This node's own name, among those of the peers. */
+  readonly self?: string
+  /** Where this node stands; undefined: it does not know. */
+  readonly rack?: string | undefined
+  readonly random: Random
+  readonly rateDownBytes?: number | undefined
+  /** In place of rateDownBytes, where it is shared with other fetches. */
+  readonly limiter?: Limiter | undefined
+  /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
+  readonly builderFromMs?: number
+}
+
+/** What became of each item of a request, in the request's order. */
+export const ITEM_GOOD = 1
+export const ITEM_WRONG = 2
+export const ITEM_MISSING = 3

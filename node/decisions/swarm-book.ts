@@ -1,0 +1,151 @@
+/**
+ * What a node knows of who else holds or fetches an image, and whom it tells of whom. Pure; time and random come in.
+ *
+ * In a small swarm everybody hears of everybody. In a large one nobody needs to: a newcomer is told of a random choice,
+ * those of its own rack first, and a few of those that came before are told of it; so the messages grow with the number of
+ * peers, not with its square.
+ */
+import type { Random } from '../../protocols/ports.ts'
+
+/** Peers of one image that are remembered, and how long after they were last heard of. */
+export const PEERS_KNOWN_MAX = 256
+export const PEER_LIFE_MS = 120_000
+/** Peers that are told of at a time, at most half of them of the asker's rack when there are more. */
+export const HINTS_MAX = 32
+/** Of a newcomer so many of the others are told, each of so many newcomers. */
+export const TOLD_SESSIONS_MAX = 8
+export const TOLD_PEERS_MAX = 64
+
+/** Sessions about one image that a node takes: more would each be served too slowly to pass anything on. */
+export const SWARM_SESSIONS_MAX = 48
+
+/** What one peer says of another. */
+export interface PeerHint {
+  readonly id: string
+  readonly addresses: readonly string[]
+  readonly rack?: string | undefined
+}
+
+/** What a session is to be told. */
+export interface Telling {
+  readonly session: number
+  readonly hints: PeerHint[]
+}
+
+interface Listener {
+  readonly peer: string
+  told: number
+}
+
+/** The peers of one image. */
+export class SwarmBook {
+  readonly #random: Random
+  readonly #peers = new Map<string, { hint: PeerHint; at: number }>()
+  readonly #sessions = new Map<number, Listener>()
+  #prunedAt = 0
+
+  constructor(random: Random) {
+    this.#random = random
+  }
+
+  /** There is no room for one more session: `refused` says whom else to ask. */
+  get full(): boolean {
+    return this.#sessions.size >= SWARM_SESSIONS_MAX
+  }
+
+  get sessions(): number {
+    return this.#sessions.size
+  }
+
+  /** A peer opened a session about the image. @param session a number that was not used before */
+  joined(now: number, session: number, hint: PeerHint): Telling[] {
+    const hints = this.choose(now, HINTS_MAX, hint)
+    this.#prune(now)
+    if (!this.#peers.has(hint.id) && this.#peers.size >= PEERS_KNOWN_MAX) this.#makeRoom()
+    const tellings = this.heardOf(now, [hint])
+    this.#sessions.set(session, { peer: hint.id, told: hints.length })
+    if (hints.length > 0) tellings.push({ session, hints })
+    return tellings
+  }
+
+  /** A peer found no room here: whom else it may ask. */
+  refused(now: number, hint: PeerHint): PeerHint[] {
+    const hints = this.choose(now, HINTS_MAX, hint)
+    this.heardOf(now, [hint])
+    return hints
+  }
+
+  left(session: number): void {
+    this.#sessions.delete(session)
+  }
+
+  /** Peers of the image became known. */
+  heardOf(now: number, hints: readonly PeerHint[]): Telling[] {
+    this.#prune(now)
+    const news: PeerHint[] = []
+    for (const hint of hints) {
+      const known = this.#peers.get(hint.id)
+      // What is not remembered is not passed on either: else it would be news each time, and go round for ever.
+      if (known === undefined && this.#peers.size >= PEERS_KNOWN_MAX) continue
+      if (known === undefined) news.push(hint)
+      this.#peers.set(hint.id, { hint: { ...hint, rack: hint.rack ?? known?.hint.rack }, at: now })
+    }
+    return news.length === 0 ? [] : this.#tell(news)
+  }
+
+  /** A random choice of the image's peers; for a peer without itself, and with those of its rack first. */
+  choose(now: number, count: number, asker?: PeerHint): PeerHint[] {
+    this.#prune(now)
+    const near: PeerHint[] = []
+    const far: PeerHint[] = []
+    for (const { hint } of this.#peers.values()) {
+      if (hint.id === asker?.id) continue
+      const isNear = asker?.rack !== undefined && hint.rack === asker.rack
+      ;(isNear ? near : far).push(hint)
+    }
+    const nearCount = Math.min(near.length, Math.max(count >> 1, count - far.length))
+    return [...sample(near, nearCount, this.#random), ...sample(far, count - nearCount, this.#random)]
+  }
+
+  #tell(news: readonly PeerHint[]): Telling[] {
+    const open = [...this.#sessions].filter(([, { told }]) => told < TOLD_PEERS_MAX)
+    const tellings: Telling[] = []
+    for (const [session, listener] of sample(open, TOLD_SESSIONS_MAX, this.#random)) {
+      const hints = news.filter(({ id }) => id !== listener.peer).slice(0, HINTS_MAX)
+      if (hints.length === 0) continue
+      listener.told += hints.length
+      tellings.push({ session, hints })
+    }
+    return tellings
+  }
+
+  #prune(now: number): void {
+    if (now - this.#prunedAt < PEER_LIFE_MS / 100) return
+    this.#prunedAt = now
+    for (const [id, { at }] of this.#peers) if (now - at > PEER_LIFE_MS) this.#peers.delete(id)
+  }
+
+  /** For a peer that is really there: the one that was longest not heard of goes, which may be but a rumour. */
+  #makeRoom(): void {
+    let oldest: string | undefined
+    let oldestAt = Number.POSITIVE_INFINITY
+    for (const [id, { at }] of this.#peers) {
+      if (at >= oldestAt) continue
+      oldest = id
+      oldestAt = at
+    }
+    if (oldest !== undefined) this.#peers.delete(oldest)
+  }
+}
+
+/** A random choice of at most `count`; the list is put in another order. */
+export function sample<T>(list: T[], count: number, random: Random): T[] {
+  const taken = Math.min(count, list.length)
+  for (let i = 0; i < taken; i++) {
+    const j = i + Math.floor(random() * (list.length - i))
+    const swapped = list[i]!
+    list[i] = list[j]!
+    list[j] = swapped
+  }
+  return taken < list.length ? list.slice(0, taken) : list
+}

@@ -1,0 +1,4 @@
+#!/bin/sh
+# Begun by submit.lua in the background, with well-formed references on stdin: the seeds begin.
+. "${0%/*}/hotblock.conf"
+exec sh "${0%/*}/run-hook.sh" submit "" script ${HOTBLOCK_SEEDS:+--seeds "$HOTBLOCK_SEEDS"}

@@ -1,0 +1,397 @@
+/** The fetching side of a virtual node. */
+import { TICK_MS } from '../../node/decisions/fetch/limits.ts'
+import {
+  type FetchAction,
+  FetchMachine,
+  ITEM_GOOD,
+  ITEM_MISSING,
+  ITEM_WRONG,
+} from '../../node/decisions/fetch/machine.ts'
+import { chooseTablePeer } from '../../node/decisions/fetch/table-peer.ts'
+import { PeerBook } from '../../node/decisions/peer-book.ts'
+import { BUSY_MS } from '../../node/decisions/serve.ts'
+import { HINTS_MAX, type PeerHint, sample } from '../../node/decisions/swarm-book.ts'
+import type { VirtualNode } from './node.ts'
+import type { Serving } from './server.ts'
+import {
+  DIAL_TIMEOUT_MS,
+  FILL_MS,
+  FIND_MS,
+  FRAME_OVERHEAD_BYTES,
+  frameMs,
+  GRACE_MS,
+  HANDSHAKE_ROUND_TRIPS,
+  holdsOf,
+  TABLE_PAUSE_MS,
+  TABLE_REQUESTS_MAX,
+  TABLE_TIMEOUT_MS,
+} from './world.ts'
+
+interface Server {
+  readonly node: VirtualNode
+  readonly serving: Serving
+  readonly holdsAll: boolean
+  /** Bytes that had come over the connection at the last look. */
+  seenBytes: number
+}
+
+interface Asked {
+  readonly server: VirtualNode
+  readonly items: readonly number[]
+}
+
+export class Fetcher {
+  readonly #node: VirtualNode
+  readonly #book: PeerBook
+  readonly #machine: FetchMachine
+  readonly #servers = new Map<string, Server>()
+  readonly #asked = new Map<number, Asked>()
+  readonly #nodeOf: (name: string) => VirtualNode
+  /** Hears before it can ask: kept until the table is here. */
+  readonly #early: (() => void)[] = []
+  #tableLeft: number
+  #tableAsked = 0
+  #hasTable = false
+  #done = false
+
+  constructor(node: VirtualNode) {
+    const { world, random, host } = node
+    this.#node = node
+    this.#nodeOf = (name) => world.byName.get(name)!
+    this.#tableLeft = world.tableRequests
+    this.#book = new PeerBook({ self: node.name, rack: node.rack, random })
+    this.#machine = new FetchMachine({
+      items: world.run.cluster.image,
+      self: node.name,
+      rack: node.rack,
+      random,
+      rateDownBytes: host.rateDownBytes,
+      builderFromMs: world.grace ? node.now + GRACE_MS : 0,
+    })
+  }
+
+  get active(): boolean {
+    return !this.#done && !this.#node.gone
+  }
+
+  get inFlightBytes(): number {
+    return this.#machine.inFlightBytes
+  }
+
+  begin(): void {
+    const { world } = this.#node
+    this.#book.add([{ peer: world.nodes[0]!.name, addresses: [], role: 'builder', rack: world.nodes[0]!.rack }])
+    this.#fill()
+    this.#seek()
+    this.#watch()
+  }
+
+  /** The node itself ended. */
+  end(silently: boolean): void {
+    for (const { node } of this.#servers.values()) {
+      if (!silently) this.#node.tell(node, () => node.server.left(this.#node))
+    }
+  }
+
+  heardOf(hints: readonly PeerHint[]): void {
+    if (!this.active) return
+    this.#book.add(hints.map(({ id, addresses, rack }) => ({ peer: id, addresses, rack, role: this.#nodeOf(id).role })))
+    this.#fill()
+  }
+
+  have(server: VirtualNode, held: readonly number[], getting: readonly number[]): void {
+    if (!this.active || !this.#servers.has(server.name)) return
+    const have = (): void => this.#act(this.#machine.peerHolds(this.#node.now, server.name, held, getting))
+    if (this.#hasTable) have()
+    else this.#early.push(have)
+  }
+
+  busy(server: VirtualNode, request: number): void {
+    this.#asked.delete(request)
+    if (this.active) this.#act(this.#machine.busy(this.#node.now, server.name, request, BUSY_MS))
+  }
+
+  claimed(server: VirtualNode, request: number): void {
+    this.#asked.delete(request)
+    if (this.active) this.#act(this.#machine.claimed(this.#node.now, server.name, request))
+  }
+
+  /** The connection to the server broke. */
+  lost(server: VirtualNode): void {
+    if (!this.#servers.delete(server.name)) return
+    this.#node.world.run.ledger.hosts[this.#node.index]!.brokenPeers++
+    this.#book.ended(server.name, this.#node.now)
+    if (!this.active) return
+    this.#act(this.#machine.peerGone(this.#node.now, server.name))
+    this.#fill()
+  }
+
+  frame(server: VirtualNode, request: number, sent: readonly number[], bytes: number, wireBytes: number): void {
+    const { ledger, clock, cluster } = this.#node.world.run
+    const asked = this.#asked.get(request)
+    this.#asked.delete(request)
+    if (asked === undefined || !this.active) {
+      ledger.lost(bytes)
+      return
+    }
+    this.#machine.arrived(this.#node.now, server.name, request)
+    clock.after(frameMs(bytes, cluster.grain), () => {
+      if (!this.active) return ledger.lost(bytes)
+      const wrong = server.host.fault?.kind === 'wrong'
+      const outcome = new Uint8Array(asked.items.length).fill(wrong ? ITEM_WRONG : ITEM_GOOD)
+      if (sent !== asked.items) {
+        const here = new Set(sent)
+        asked.items.forEach((item, i) => {
+          if (!here.has(item)) outcome[i] = ITEM_MISSING
+        })
+      }
+      this.#keep(server, asked.items, outcome, bytes)
+      this.#act(this.#machine.delivered(this.#node.now, server.name, request, outcome, wireBytes))
+    })
+  }
+
+  // Peers.
+
+  #seek(): void {
+    const { registry } = this.#node.world
+    const known = this.#node.server.known()
+    if (known.length > 0) this.heardOf(known)
+    registry.find(this.#node.name, (peers) => {
+      this.heardOf(peers.map((id) => ({ id, addresses: [] })))
+    })
+  }
+
+  #fill(): void {
+    if (!this.active) return
+    for (const { peer } of this.#book.next(this.#node.now)) this.#dial(this.#nodeOf(peer))
+  }
+
+  #dial(server: VirtualNode): void {
+    const node = this.#node
+    const { clock, network } = node.world.run
+    let answered = false
+    const failed = (): void => {
+      if (answered) return
+      answered = true
+      this.#book.ended(server.name, node.now)
+      this.#fill()
+    }
+    clock.after(DIAL_TIMEOUT_MS, failed)
+    // A handshake of TCP and Noise, then the question.
+    const roundTripMs = 2 * network.latencyMs(node.index, server.index)
+    clock.after(HANDSHAKE_ROUND_TRIPS * roundTripMs, () => {
+      if (!network.reaches(node.index, server.index) && server.gone) return failed()
+      node.tell(server, () =>
+        this.#opened(
+          server,
+          () => answered || !this.active,
+          failed,
+          () => {
+            answered = true
+          },
+        ),
+      )
+    })
+  }
+
+  /** At the server: its answer goes back. */
+  #opened(server: VirtualNode, late: () => boolean, failed: () => void, settle: () => void): void {
+    if (server.gone || late()) return
+    const node = this.#node
+    const { serving, hints } = server.server.open(node)
+    const holds = server.holding.all ? 'all' : server.fetcher === undefined ? 'none' : 'some'
+    const pieces = holds === 'some' ? server.holding.pieces : []
+    server.tell(node, () => {
+      if (late() || serving === undefined || serving.connection.closed) {
+        if (serving !== undefined) node.tell(server, () => server.server.left(node))
+        failed()
+        return this.heardOf(hints)
+      }
+      settle()
+      this.#book.opened(server.name, server.rack)
+      this.#servers.set(server.name, { node: server, serving, holdsAll: holds === 'all', seenBytes: 0 })
+      const open = [...this.#servers.values()].filter((other) => other.node !== server)
+      const told = sample(open, HINTS_MAX, node.random).map((other) => other.node.hint)
+      if (told.length > 0) node.tell(server, () => server.server.heardOf(told))
+      if (this.#hasTable) this.#meet(server, holds === 'all', pieces)
+      else {
+        this.#early.push(() => this.#meet(server, holds === 'all', pieces))
+        this.#askTable()
+      }
+    })
+  }
+
+  #meet(server: VirtualNode, holdsAll: boolean, pieces: readonly number[]): void {
+    if (!this.#servers.has(server.name)) return
+    const { now } = this.#node
+    this.#act(this.#machine.peerOpened(now, server.name, server.role, holdsAll, server.rack))
+    if (pieces.length > 0) this.#act(this.#machine.peerHolds(now, server.name, pieces, []))
+  }
+
+  #drop(peer: string, banned: boolean): void {
+    const server = this.#servers.get(peer)
+    if (server === undefined) return
+    const node = this.#node
+    this.#servers.delete(peer)
+    node.world.run.ledger.hosts[node.index]!.droppedPeers++
+    if (banned) this.#book.ban(peer, node.now)
+    else this.#book.ended(peer, node.now)
+    node.tell(server.node, () => server.node.server.left(node))
+    this.#fill()
+  }
+
+  #askTable(): void {
+    if (!this.active || this.#hasTable) return
+    const { world, random } = this.#node
+    while (this.#tableAsked < Math.min(TABLE_REQUESTS_MAX, this.#tableLeft)) {
+      const peers = [...this.#servers.values()].map((server) => ({
+        server,
+        role: server.node.role,
+        holds: holdsOf(server),
+      }))
+      const chosen = chooseTablePeer(peers, random)
+      if (chosen === undefined) return
+      this.#tableAsked++
+      const { node, serving } = chosen.server
+      const bytes = world.tableBytes / world.tableRequests
+      let answered = false
+      const again = (): void => {
+        if (answered) return
+        answered = true
+        this.#tableAsked--
+        this.#askTable()
+      }
+      world.run.clock.after(TABLE_TIMEOUT_MS, again)
+      this.#node.tell(node, () => {
+        if (node.fetcher?.lacksTable === true) {
+          node.tell(this.#node, () => world.run.clock.after(TABLE_PAUSE_MS, again))
+          return
+        }
+        world.run.network.send(serving.connection, bytes + FRAME_OVERHEAD_BYTES, () => {
+          if (answered) return
+          answered = true
+          this.#tableAsked--
+          this.#tableLeft--
+          if (this.#tableLeft === 0) this.#start()
+          else this.#askTable()
+        })
+      })
+    }
+  }
+
+  get lacksTable(): boolean {
+    return !this.#hasTable
+  }
+
+  /** The table is here: what the node lacks is known, others may take from it, and the fetch begins. */
+  #start(): void {
+    if (this.#hasTable || !this.active) return
+    this.#hasTable = true
+    const { world, holding, index, now } = this.#node
+    const { image } = world.run.cluster
+    const cold: number[] = []
+    let hotBytes = 0
+    for (let item = 0; item < image.lengths.length; item++) {
+      if (holding.has(item)) hotBytes += image.lengths[item]!
+      else cold.push(item)
+    }
+    world.run.ledger.hot(index, hotBytes)
+    world.registry.advertise(this.#node.name)
+    this.#node.server.note(holding.pieces, [])
+    this.#act(this.#machine.want(now, cold))
+    this.#act(this.#machine.close(now))
+    world.run.clock.after(2 * FIND_MS, () => {
+      if (this.active) this.#act(this.#machine.settled(this.#node.now))
+    })
+    for (const event of this.#early) event()
+    this.#early.length = 0
+    this.#tick()
+  }
+
+  #tick(): void {
+    this.#node.world.run.clock.after(TICK_MS, () => {
+      if (!this.active) return
+      const { now } = this.#node
+      for (const server of this.#servers.values()) {
+        const { sentBytes } = server.serving.connection
+        if (sentBytes !== server.seenBytes) this.#machine.peerHeard(now, server.node.name)
+        server.seenBytes = sentBytes
+      }
+      this.#act(this.#machine.tick(now))
+      this.#tick()
+    })
+  }
+
+  #watch(): void {
+    this.#node.world.run.clock.after(FILL_MS, () => {
+      if (!this.active) return
+      this.#fill()
+      this.#askTable()
+      if (!this.#hasTable && this.#servers.size === 0) this.#seek()
+      this.#watch()
+    })
+  }
+
+  #act(actions: FetchAction[]): void {
+    for (const action of actions) {
+      if (!this.active) return
+      switch (action.do) {
+        case 'get':
+          this.#get(action.peer, action.request, action.items, action.claim)
+          break
+        case 'cancel':
+          this.#cancel(action.request)
+          break
+        case 'drop':
+          this.#drop(action.peer, action.reason === 'wrong-block')
+          break
+        case 'seek':
+          this.#seek()
+          break
+        case 'done':
+          this.#finish()
+      }
+    }
+  }
+
+  #get(peer: string, request: number, items: readonly number[], claim: boolean): void {
+    const server = this.#servers.get(peer)?.node
+    if (server === undefined) return
+    this.#asked.set(request, { server, items })
+    const { pieces } = this.#node.world.run.cluster.image
+    const claims = claim ? [...new Set(items.map((item) => pieces[item]!))] : []
+    if (claim) this.#node.server.note([], claims)
+    this.#node.tell(server, () => server.server.get(this.#node, request, items, claims))
+  }
+
+  #cancel(request: number): void {
+    const asked = this.#asked.get(request)
+    this.#asked.delete(request)
+    if (asked !== undefined) this.#node.tell(asked.server, () => asked.server.server.cancel(this.#node, request))
+  }
+
+  /** Writes what is right and new. */
+  #keep(server: VirtualNode, items: readonly number[], outcome: Uint8Array, bytes: number): void {
+    const { holding, index, world } = this.#node
+    const { ledger, cluster } = world.run
+    const held: number[] = []
+    let freshBytes = 0
+    items.forEach((item, i) => {
+      if (outcome[i] !== ITEM_GOOD || holding.has(item)) return
+      freshBytes += cluster.image.lengths[item]!
+      const piece = holding.add(item)
+      if (piece !== undefined) held.push(piece)
+    })
+    ledger.arrived(server.index, index, freshBytes, bytes - freshBytes)
+    if (held.length > 0) this.#node.server.note(held, [])
+  }
+
+  #finish(): void {
+    const { index, now, world, holding } = this.#node
+    if (!holding.all) world.run.ledger.violation(`host ${index} is done without all blocks`)
+    this.#done = true
+    for (const { node } of this.#servers.values()) this.#node.tell(node, () => node.server.left(this.#node))
+    this.#servers.clear()
+    world.run.ledger.complete(index, now)
+  }
+}

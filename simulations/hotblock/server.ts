@@ -1,0 +1,230 @@
+/** The serving side of a virtual node. */
+
+import { newsIntervalMs } from '../../node/decisions/news.ts'
+import { ServeMachine } from '../../node/decisions/serve.ts'
+import { Spread } from '../../node/decisions/spread.ts'
+import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
+import type { Connection } from '../network/network.ts'
+import type { VirtualNode } from './node.ts'
+import { FRAME_OVERHEAD_BYTES, frameMs } from './world.ts'
+
+interface Wanted {
+  readonly request: number
+  readonly items: readonly number[]
+}
+
+/** A session that a client has with this node. */
+export interface Serving {
+  readonly number: number
+  readonly key: string
+  readonly client: VirtualNode
+  readonly connection: Connection
+  readonly wanted: Map<number, Wanted>
+  /** Bytes of blocks on their way, by request. */
+  readonly onWay: Map<number, number>
+}
+
+export class Server {
+  readonly #node: VirtualNode
+  readonly #machine: ServeMachine
+  readonly #book: SwarmBook
+  readonly #sessions = new Map<string, Serving>()
+  readonly #byNumber = new Map<number, Serving>()
+  readonly #byClient = new Map<VirtualNode, Serving>()
+  readonly #spread = new Spread()
+  readonly #held = new Set<number>()
+  readonly #getting = new Map<number, VirtualNode | undefined>()
+  #telling = false
+  #next = 0
+  #waking = false
+
+  constructor(node: VirtualNode) {
+    this.#node = node
+    this.#machine = new ServeMachine(node.host.rateUpBytes)
+    this.#book = new SwarmBook(node.random)
+  }
+
+  get queued(): number {
+    return this.#machine.queued
+  }
+
+  get active(): number {
+    return this.#machine.active
+  }
+
+  get making(): number {
+    return this.#machine.making
+  }
+
+  get sessions(): number {
+    return this.#machine.sessions
+  }
+
+  /** Peers of the image that this node has heard of as a server. */
+  known(): PeerHint[] {
+    return this.#book.choose(this.#node.now, Number.POSITIVE_INFINITY)
+  }
+
+  /** A client opens a session. @returns undefined: there is no room; and whom else it may ask */
+  open(client: VirtualNode): { serving: Serving | undefined; hints: PeerHint[] } {
+    const node = this.#node
+    const number = this.#next++
+    const key = `${number}`
+    if (this.#book.full || !this.#machine.open(key)) {
+      const hints = this.#book.refused(node.now, client.hint)
+      return { serving: undefined, hints }
+    }
+    const connection = node.world.run.network.connect(node.index, client.index)
+    const serving: Serving = { number, key, client, connection, wanted: new Map(), onWay: new Map() }
+    this.#sessions.set(key, serving)
+    this.#byNumber.set(number, serving)
+    this.#byClient.set(client, serving)
+    this.tell(this.#book.joined(node.now, number, client.hint))
+    node.fetcher?.heardOf([client.hint])
+    return { serving, hints: [] }
+  }
+
+  heardOf(hints: readonly PeerHint[]): void {
+    this.tell(this.#book.heardOf(this.#node.now, hints))
+    this.#node.fetcher?.heardOf(hints)
+  }
+
+  tell(tellings: readonly Telling[]): void {
+    for (const { session, hints } of tellings) {
+      const client = this.#byNumber.get(session)?.client
+      if (client !== undefined) this.#node.tell(client, () => client.fetcher?.heardOf(hints))
+    }
+  }
+
+  /** The client ended the session. */
+  left(client: VirtualNode): void {
+    const serving = this.#byClient.get(client)
+    if (serving === undefined) return
+    this.#forget(serving)
+    this.#pump()
+  }
+
+  /** @param claims pieces that the client takes on itself to get from here, for others to have from it */
+  get(client: VirtualNode, request: number, items: readonly number[], claims: readonly number[]): void {
+    const node = this.#node
+    const { fault } = node.host
+    if (fault?.kind === 'stall' && node.now >= fault.atMs) return
+    const serving = this.#byClient.get(client)
+    if (serving === undefined || node.gone) return
+    if (claims.length > 0 && !this.#spread.grant(node.now, client.name, claims)) {
+      node.tell(client, () => client.fetcher?.claimed(node, request))
+      return
+    }
+    if (!this.#machine.request(node.now, serving.key, request)) {
+      node.tell(client, () => client.fetcher?.busy(node, request))
+      return
+    }
+    serving.wanted.set(request, { request, items })
+    for (const piece of claims) this.#getting.set(piece, client)
+    this.#news()
+    this.#pump()
+  }
+
+  cancel(client: VirtualNode, request: number): void {
+    const serving = this.#byClient.get(client)
+    if (serving !== undefined && this.#machine.cancel(serving.key, request)) serving.wanted.delete(request)
+  }
+
+  /** This node came to hold pieces, or began to get them: its clients are told in a moment. */
+  note(held: Iterable<number>, getting: Iterable<number>): void {
+    for (const piece of held) this.#held.add(piece)
+    for (const piece of getting) this.#getting.set(piece, undefined)
+    this.#news()
+  }
+
+  end(silently: boolean): void {
+    const node = this.#node
+    for (const serving of [...this.#sessions.values()]) {
+      if (!silently) node.tell(serving.client, () => serving.client.fetcher?.lost(node))
+      this.#forget(serving)
+    }
+  }
+
+  #forget(serving: Serving): void {
+    this.#sessions.delete(serving.key)
+    this.#byNumber.delete(serving.number)
+    this.#byClient.delete(serving.client)
+    this.#book.left(serving.number)
+    this.#spread.left(serving.client.name)
+    const { ledger, network } = this.#node.world.run
+    for (const bytes of serving.onWay.values()) ledger.lost(bytes)
+    serving.onWay.clear()
+    network.close(serving.connection)
+    this.#machine.closed(serving.key)
+  }
+
+  #pump(): void {
+    const { now, world } = this.#node
+    for (const { session, request } of this.#machine.next(now)) {
+      const serving = this.#sessions.get(session)!
+      const wanted = serving.wanted.get(request)!
+      serving.wanted.delete(request)
+      const bytes = this.#bytes(wanted.items)
+      world.run.clock.after(frameMs(bytes, world.run.cluster.grain), () => this.#send(serving, wanted))
+    }
+    const wakeMs = this.#machine.wakeMs(now)
+    if (wakeMs === undefined || this.#waking) return
+    this.#waking = true
+    world.run.clock.after(wakeMs, () => {
+      this.#waking = false
+      this.#pump()
+    })
+  }
+
+  #bytes(items: readonly number[]): number {
+    const { lengths } = this.#node.world.run.cluster.image
+    let bytes = 0
+    for (const item of items) bytes += lengths[item]!
+    return bytes
+  }
+
+  #send(serving: Serving, { request, items }: Wanted): void {
+    const node = this.#node
+    const { ledger, network, cluster } = node.world.run
+    const { key, client, connection } = serving
+    const sent = items.every((item) => node.holding.has(item)) ? items : items.filter((item) => node.holding.has(item))
+    const bytes = this.#bytes(sent)
+    const wireBytes = Math.ceil(bytes * cluster.image.wireRatio) + FRAME_OVERHEAD_BYTES
+    this.#machine.made(node.now, key, request, wireBytes)
+    if (!connection.closed && !node.gone) {
+      ledger.sent(node.index, bytes)
+      serving.onWay.set(request, bytes)
+      network.send(connection, wireBytes, () => {
+        serving.onWay.delete(request)
+        this.#machine.finished(key, request)
+        this.#pump()
+        if (client.fetcher === undefined || client.gone) ledger.lost(bytes)
+        else client.fetcher.frame(node, request, sent, bytes, wireBytes)
+      })
+    } else this.#machine.finished(key, request)
+    this.#pump()
+  }
+
+  /** News is gathered for a moment, as the daemon's server does. */
+  #news(): void {
+    if (this.#telling || (this.#held.size === 0 && this.#getting.size === 0)) return
+    this.#telling = true
+    const node = this.#node
+    node.world.run.clock.after(newsIntervalMs(this.#sessions.size), () => {
+      this.#telling = false
+      const held = [...this.#held]
+      const getting = [...this.#getting]
+      this.#held.clear()
+      this.#getting.clear()
+      const clients = [...this.#sessions.values()].map(({ client }) => client.index)
+      const { nodes, run } = node.world
+      const all = getting.map(([piece]) => piece)
+      const mixed = getting.some(([, by]) => by !== undefined)
+      run.network.tellAll(node.index, clients, (index) => {
+        const client = nodes[index]!
+        const others = mixed ? getting.filter(([, by]) => by !== client).map(([piece]) => piece) : all
+        if (held.length > 0 || others.length > 0) client.fetcher?.have(node, held, others)
+      })
+    })
+  }
+}

@@ -1,0 +1,48 @@
+/** What the virtual nodes of one hotblock run share. */
+import type { Run } from '../run.ts'
+import type { VirtualNode } from './node.ts'
+import type { Registry } from './registry.ts'
+
+/** What a message takes on the wire beside the blocks, about. */
+export const FRAME_OVERHEAD_BYTES = 64
+/** Time to read, check and pack a frame, and to unpack, check and write one; milliseconds for a MiB. */
+const FRAME_MS_PER_MIB = 4
+/** The builder is not asked before peers that hold the same blocks in other images could be found. */
+export const GRACE_MS = 1_500
+/** Candidates that may be dialled again are looked at so often. */
+export const FILL_MS = 500
+export const TABLE_REQUESTS_MAX = 4
+export const TABLE_PAUSE_MS = 100
+export const DIAL_TIMEOUT_MS = 2_500
+export const HANDSHAKE_ROUND_TRIPS = 3
+export const TABLE_TIMEOUT_MS = 5_000
+/** A look-up or an advertisement on the DHT. */
+export const FIND_MS = 50
+
+export interface World {
+  readonly run: Run
+  /** The builder is the first. */
+  readonly nodes: readonly VirtualNode[]
+  readonly byName: ReadonlyMap<string, VirtualNode>
+  readonly registry: Registry
+  /** Fetch whole images: blocks that the node has in others are fetched all the same. */
+  readonly whole: boolean
+  /** Wait a moment for peers with the same blocks in other images, before the builder is asked. */
+  readonly grace: boolean
+  /** Table bytes of the image, and the requests that they take. */
+  readonly tableBytes: number
+  readonly tableRequests: number
+}
+
+/** What packing or unpacking a frame takes, milliseconds. */
+export function frameMs(bytes: number, grain: number): number {
+  return (bytes / (1024 * 1024)) * FRAME_MS_PER_MIB * grain
+}
+
+/** What a server said that it holds of the image. */
+export function holdsOf({ holdsAll, node }: { readonly holdsAll: boolean; readonly node: VirtualNode }): Holds {
+  if (holdsAll) return 'all'
+  return node.fetcher?.lacksTable === false ? 'some' : 'none'
+}
+
+type Holds = 'all' | 'some' | 'none'

@@ -1,0 +1,123 @@
+/** From a job's submission until all its nodes can use an image: with the hooks, without them, and with Slurm's sbcast. */
+import { rm, writeFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fetchOn, publishOn } from '../support/nodes.ts'
+import { type SlurmMesh, withSlurmMesh } from '../support/slurm-mesh.ts'
+import { withDirectory } from '../support/temporary.ts'
+import { median } from './measure.ts'
+
+export interface SlurmRow {
+  /** What the nodes have before. */
+  readonly before: 'nothing' | 'another image'
+  readonly how: string
+  /** Seconds; from submission to the start of the job's script, from there until all nodes have the image, and both. */
+  readonly toStart: number
+  readonly toUsable: number
+  readonly seconds: number
+}
+
+type Times = Pick<SlurmRow, 'toStart' | 'toUsable' | 'seconds'>
+
+const NODES = ['n1', 'n2', 'n3', 'n4']
+/** How long the job of one row waits for its nodes. */
+const QUEUE_SECONDS = 20
+const JOB_MS = 600_000
+
+interface Way {
+  readonly how: string
+  readonly hooks: boolean
+  /** Waits in the queue; what that takes is no part of the times. */
+  readonly queued?: boolean
+  readonly sbcast?: readonly string[]
+}
+
+const WAYS: readonly Way[] = [
+  { how: 'no hooks: the job waits for its own fetch', hooks: false },
+  { how: 'hooks, the job starts at once', hooks: true },
+  { how: `hooks, the job's nodes are seeds, ${QUEUE_SECONDS} s in the queue`, hooks: true, queued: true },
+  { how: 'sbcast', hooks: false, sbcast: [] },
+  { how: 'sbcast --compress=lz4', hooks: false, sbcast: ['--compress=lz4'] },
+]
+
+/** @param first what the nodes have in half of the rows @param second the image of the job */
+export async function benchSlurm(
+  first: string,
+  second: string,
+  runs: number,
+  say: (text: string) => void,
+): Promise<SlurmRow[]> {
+  return withDirectory((directory) => {
+    const settings = { seeds: 'n[1-4]' }
+    return withSlurmMesh(directory, { nodes: NODES, settings, conf: [] }, async (mesh) => {
+      const { builder, nodes } = mesh
+      await publishOn(builder, first, 'first')
+      await publishOn(builder, second, 'second')
+      const rows: SlurmRow[] = []
+      for (const before of ['nothing', 'another image'] as const) {
+        if (before === 'another image') {
+          say('the nodes fetch the first image')
+          await Promise.all([...nodes.values()].map((node) => fetchOn(node, 'first')))
+        }
+        for (const way of WAYS) {
+          say(`nodes that have ${before}: ${way.how}`)
+          const times: Times[] = []
+          for (let i = 0; i < runs; i++) times.push(await once(mesh, way, second))
+          const of = (field: keyof Times): number => median(times.map((each) => each[field]))
+          rows.push({
+            before,
+            how: way.how,
+            toStart: of('toStart'),
+            toUsable: of('toUsable'),
+            seconds: of('seconds'),
+          })
+        }
+      }
+      return rows
+    })
+  })
+}
+
+async function once({ slurm, installed, nodes, ...mesh }: SlurmMesh, way: Way, image: string): Promise<Times> {
+  if (way.hooks) await rm(installed.off, { force: true })
+  else await writeFile(installed.off, '')
+  // What was told a moment ago is not told again: at allocation for 10 s, at submission for 30 s.
+  await sleep(way.queued ? 31_000 : way.hooks ? 11_000 : 0)
+  const wait = `${mesh.program} wait second --timeout 500 --home ${mesh.homeOf('$SLURMD_NODENAME')} >/dev/null`
+  const bring =
+    way.sbcast === undefined
+      ? `srun --overlap bash -c '${wait} && echo usable $(date +%s.%N)'`
+      : `sbcast ${way.sbcast.join(' ')} ${image} ${slurm.local}/image && echo usable $(date +%s.%N)`
+  const script = [
+    '#!/bin/bash',
+    ...(way.hooks ? ['#HOTBLOCK image=second'] : []),
+    'echo start $(date +%s.%N)',
+    bring,
+    '',
+  ]
+  let submitted = Date.now() / 1000
+  const job = await slurm.submit(script.join('\n'), [`-N${NODES.length}`, ...(way.queued ? ['--hold'] : [])])
+  if (way.queued) {
+    await sleep(QUEUE_SECONDS * 1000)
+    submitted = Date.now() / 1000
+    await slurm.run('scontrol', ['release', String(job)])
+  }
+  const state = await slurm.ended(job, JOB_MS)
+  const text = await slurm.output(job)
+  const times = (what: string) => [...text.matchAll(new RegExp(`^${what} (.*)$`, 'gm'))].map(([, time]) => Number(time))
+  const usable = times('usable')
+  if (state !== 'COMPLETED' || usable.length !== (way.sbcast === undefined ? NODES.length : 1)) {
+    throw new Error(`the job ${state}: ${text}`)
+  }
+  const start = times('start')[0]!
+  const end = Math.max(...usable)
+  await clean({ slurm, nodes })
+  return { toStart: start - submitted, toUsable: end - start, seconds: end - submitted }
+}
+
+/** The next job finds its nodes as this one has. */
+async function clean({ slurm, nodes }: Pick<SlurmMesh, 'slurm' | 'nodes'>): Promise<void> {
+  for (const [name, { api }] of nodes) {
+    await rm(`${slurm.local}.${name}/image`, { force: true })
+    if ((await api.images({ mesh: false })).some((row) => row.name === 'second')) await api.remove('second')
+  }
+}
