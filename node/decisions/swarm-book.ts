@@ -71,7 +71,8 @@ export class SwarmBook {
   /** A peer found no room here: whom else it may ask. */
   refused(now: number, hint: PeerHint): PeerHint[] {
     const hints = this.choose(now, HINTS_MAX, hint)
-    this.heardOf(now, [hint])
+    // Remembered for whoever comes next; those that are here have peers.
+    if (this.#peers.has(hint.id) || this.#peers.size < PEERS_KNOWN_MAX) this.#peers.set(hint.id, { hint, at: now })
     return hints
   }
 
