@@ -1,5 +1,5 @@
 /** Where the control socket of a home is, whether a daemon answers there, and how a dead daemon's socket is removed. */
-import { rename, rm, stat } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { HotblockError } from '../../protocols/errors.ts'
@@ -67,8 +67,8 @@ export async function probeSocket(path: string): Promise<SocketState> {
 }
 
 /**
- * Makes room for a socket of our own. A dead daemon's socket is moved aside before it is removed and probed there once
- * more: of two daemons that start together, neither can remove the other's fresh socket for good.
+ * Makes room for a socket of our own. The caller has the home's lock (store/lock.ts), so no other daemon starts here at
+ * the same time and a socket that nobody listens on is a dead daemon's.
  *
  * @throws DAEMON_RUNNING where a daemon answers
  */
@@ -81,14 +81,7 @@ export async function claimSocket(home: string): Promise<string> {
   if (found !== undefined && !found.isSocket()) {
     throw new HotblockError('BAD_HOME', `control.sock is there and is no socket: ${path}`, { path })
   }
-  const aside = `${path.slice(0, -'control.sock'.length)}.c${process.pid % 100_000}`
-  await rename(path, aside).catch(ignoreMissing)
-  const moved = await probeSocket(aside)
-  if (moved === 'living') {
-    await rename(aside, path)
-    throw daemonRunning(home)
-  }
-  await rm(aside, { force: true })
+  await rm(path, { force: true })
   return path
 }
 

@@ -30,6 +30,9 @@ const JOB_MS = 60_000
 /** More jobs at the same time than the machine has processors: what they do is wait. */
 const NODE_CPUS = 8
 
+/** States of jobs that have not ended. */
+const LIVING: ReadonlySet<string> = new Set(['PENDING', 'CONFIGURING', 'RUNNING', 'COMPLETING'])
+
 export interface Slurm {
   /** The configuration's file; its directory is where hooks are installed. */
   readonly conf: string
@@ -147,9 +150,11 @@ export async function startSlurm(
     },
     async ended(job, ms = JOB_MS) {
       for (const end = performance.now() + ms; ; await sleep(50)) {
-        const state = /\bJobState=(\w+)/.exec(await run('scontrol', ['show', 'job', String(job)]))?.[1] ?? 'unknown'
-        if (!['PENDING', 'CONFIGURING', 'RUNNING', 'COMPLETING'].includes(state)) return state
-        if (performance.now() > end) throw new Error(`job ${job} is ${state} after ${ms} ms\n${await logs()}`)
+        // On a machine that is very busy slurmctld may not answer at once.
+        const text = await run('scontrol', ['show', 'job', String(job)]).catch((error: Error) => error.message)
+        const state = /\bJobState=(\w+)/.exec(text)?.[1]
+        if (state !== undefined && !LIVING.has(state)) return state
+        if (performance.now() > end) throw new Error(`job ${job}: ${text}, after ${ms} ms\n${await logs()}`)
       }
     },
     output: (job) => readFile(join(directory, 'out', String(job)), 'utf8'),

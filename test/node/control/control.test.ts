@@ -260,20 +260,6 @@ test('a dead daemon’s socket is replaced', async () => {
   })
 })
 
-test('of daemons that start together over a dead socket one wins', async () => {
-  await withDirectory(async (home) => {
-    await leaveDeadSocket(home)
-    const starts = await Promise.allSettled([1, 2, 3].map(() => startControlServer({ home, api: fakeApi() })))
-    const won = starts.filter((start) => start.status === 'fulfilled')
-    assert.is(won.length, 1)
-    for (const start of starts) if (start.status === 'rejected') assert.is(start.reason.code, 'DAEMON_RUNNING')
-    const client = connectControl(home)
-    assert.equal(await client.status(), STATUS)
-    await client.close()
-    await won[0]?.value.close()
-  })
-})
-
 test('what is no socket is left alone', async () => {
   await withDirectory(async (home) => {
     await writeFile(socketPath(home), 'precious')

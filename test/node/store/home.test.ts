@@ -65,6 +65,15 @@ test('a home is one at a time, in this process too, by whatever path', () =>
     await withStore(home, {}, (again) => checkStore(again, [A]))
   }))
 
+test('of those that open a home at the same time one gets it', () =>
+  withDirectory(async (home) => {
+    const opened = await Promise.allSettled([1, 2, 3].map(() => openStore(home, { floorBytes: 0 })))
+    const won = opened.filter((each) => each.status === 'fulfilled')
+    assert.is(won.length, 1)
+    for (const each of opened) if (each.status === 'rejected') assert.is(each.reason.code, 'DAEMON_RUNNING')
+    await won[0]?.value.close()
+  }))
+
 test('a home that another process has open is DAEMON_RUNNING; kill -9 of that process lets go of it', () =>
   withDirectory(async (home) => {
     const child = await holder(home)
