@@ -1,7 +1,7 @@
 /** How often a node tells its sessions what it has come to hold. Pure. */
 
-export const NEWS_MS_MIN = 50
-export const NEWS_MS_MAX = 250
+export const NEWS_MS_MIN = +(process.env.N1 ?? 50)
+export const NEWS_MS_MAX = +(process.env.N2 ?? 250)
 /** Sessions up to which news goes out at the shortest interval. */
 const SESSIONS_QUICK = 8
 

@@ -27,7 +27,7 @@ export const BUSY_MS = 100
  * whole there, and others can have them from it. */
 export const TURN_FRAMES = 2
 /** Sessions that are served at a time, not counting those that take longer than this for a frame. */
-export const SERVED_MAX = 12
+export const SERVED_MAX = +(process.env.D ?? 12)
 export const SLOW_MS = 500
 
 interface Waiting {
@@ -68,6 +68,7 @@ export class ServeMachine {
   /** Of those, how many are low. */
   #queuedLow = 0
   #making = 0
+  #finished = 0
   #active = 0
 
   /** @param rateUpBytes bytes a second @param lowRateUpBytes of that, for what is low */
@@ -146,6 +147,7 @@ export class ServeMachine {
     const active = state?.active.get(request)
     if (state === undefined || active === undefined) return
     state.active.delete(request)
+    this.#finished++
     if (state.active.size === 0) this.#served.delete(state)
     this.#active--
     if (active.making) this.#making--
@@ -196,11 +198,15 @@ export class ServeMachine {
     for (const entry of this.#sessions) {
       const { queue, active } = entry[1]
       if (queue.length === 0 || active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
-      if (active.size === 0 && quick >= SERVED_MAX) continue
+      if (active.size === 0 && quick >= this.#servedMax()) continue
       if (!queue[firstOf(entry[1])]!.low) return entry
       lowest ??= entry
     }
     return lowest
+  }
+
+  #servedMax(): number {
+    return Math.min(SERVED_MAX, +(process.env.A ?? 2) + Math.floor(this.#finished / +(process.env.B ?? 8)))
   }
 
   #unqueued({ low }: Waiting): void {

@@ -17,7 +17,7 @@ export const TOLD_SESSIONS_MAX = 8
 export const TOLD_PEERS_MAX = 64
 
 /** Sessions about one image that a node takes: more would each be served too slowly to pass anything on. */
-export const SWARM_SESSIONS_MAX = 48
+export const SWARM_SESSIONS_MAX = +(process.env.C ?? 48)
 
 /** What one peer says of another. */
 export interface PeerHint {

@@ -1,6 +1,7 @@
 /** The fetching side of a virtual node. */
 import { TICK_MS } from '../../node/decisions/fetch/limits.ts'
 import {
+  type Claim,
   type FetchAction,
   FetchMachine,
   ITEM_GOOD,
@@ -111,9 +112,9 @@ export class Fetcher {
     if (this.active) this.#act(this.#machine.busy(this.#node.now, server.name, request, BUSY_MS))
   }
 
-  claimed(server: VirtualNode, request: number): void {
+  claimed(server: VirtualNode, request: number, kept: readonly number[]): void {
     this.#asked.delete(request)
-    if (this.active) this.#act(this.#machine.claimed(this.#node.now, server.name, request))
+    if (this.active) this.#act(this.#machine.claimed(this.#node.now, server.name, request, kept))
   }
 
   /** The connection to the server broke. */
@@ -354,14 +355,14 @@ export class Fetcher {
     }
   }
 
-  #get(peer: string, request: number, items: readonly number[], claim: boolean): void {
+  #get(peer: string, request: number, items: readonly number[], claim: Claim): void {
     const server = this.#servers.get(peer)?.node
     if (server === undefined) return
     this.#asked.set(request, { server, items })
     const { pieces } = this.#node.world.run.cluster.image
-    const claims = claim ? [...new Set(items.map((item) => pieces[item]!))] : []
-    if (claim) this.#node.server.note([], claims)
-    this.#node.tell(server, () => server.server.get(this.#node, request, items, claims))
+    const claims = claim === undefined ? [] : [...new Set(items.map((item) => pieces[item]!))]
+    if (claim !== undefined) this.#node.server.note([], claims)
+    this.#node.tell(server, () => server.server.get(this.#node, request, items, claims, claim?.wishes ?? []))
   }
 
   #cancel(request: number): void {

@@ -35,6 +35,7 @@ export class Server {
   readonly #held = new Set<number>()
   readonly #getting = new Map<number, VirtualNode | undefined>()
   #telling = false
+  #toldAt = 0
   #next = 0
   #waking = false
 
@@ -105,14 +106,21 @@ export class Server {
   }
 
   /** @param claims pieces that the client takes on itself to get from here, for others to have from it */
-  get(client: VirtualNode, request: number, items: readonly number[], claims: readonly number[]): void {
+  get(
+    client: VirtualNode,
+    request: number,
+    items: readonly number[],
+    claims: readonly number[],
+    wishes: readonly number[],
+  ): void {
     const node = this.#node
     const { fault } = node.host
     if (fault?.kind === 'stall' && node.now >= fault.atMs) return
     const serving = this.#byClient.get(client)
     if (serving === undefined || node.gone) return
-    if (claims.length > 0 && !this.#spread.grant(node.now, client.name, claims)) {
-      node.tell(client, () => client.fetcher?.claimed(node, request))
+    const kept = this.#spread.grant(node.now, client.name, claims, wishes)
+    if (kept !== undefined) {
+      node.tell(client, () => client.fetcher?.claimed(node, request, kept))
       return
     }
     if (!this.#machine.request(node.now, serving.key, request)) {
@@ -210,8 +218,9 @@ export class Server {
     if (this.#telling || (this.#held.size === 0 && this.#getting.size === 0)) return
     this.#telling = true
     const node = this.#node
-    node.world.run.clock.after(newsIntervalMs(this.#sessions.size), () => {
+    node.world.run.clock.after(Math.max(+(process.env.E ?? 5), this.#toldAt + newsIntervalMs(this.#sessions.size) - node.now), () => {
       this.#telling = false
+      this.#toldAt = node.now
       const held = [...this.#held]
       const getting = [...this.#getting]
       this.#held.clear()

@@ -5,14 +5,19 @@ import type { Items } from './demand.ts'
 
 export type DropReason = 'silent' | 'wrong-block'
 
+/**
+ * Set where nobody else is known to have what is asked for: the builder may say that another worker is getting it, and
+ * others are to hear of it. `wishes` are other pieces of which the same holds, which would do as well.
+ */
+export type Claim = { readonly wishes: readonly number[] } | undefined
+
 export type FetchAction =
   | {
       readonly do: 'get'
       readonly peer: string
       readonly request: number
       readonly items: readonly number[]
-      /** Nobody else is known to have it: the builder may say that another worker is getting it, and others are to hear of it. */
-      readonly claim: boolean
+      readonly claim: Claim
     }
   | { readonly do: 'cancel'; readonly peer: string; readonly request: number }
   | { readonly do: 'drop'; readonly peer: string; readonly reason: DropReason }

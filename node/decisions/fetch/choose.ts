@@ -1,7 +1,7 @@
 import { getBit, newBits, setBit } from '../../../protocols/bits.ts'
 import type { Random } from '../../../protocols/ports.ts'
 import type { Demand } from './demand.ts'
-import { CLAIM_MS, SAMPLE_PIECES, SCAN_PIECES_MAX } from './limits.ts'
+import { CLAIM_MS, SAMPLE_PIECES, SCAN_PIECES_MAX, WISHES_MAX } from './limits.ts'
 import type { PeerState } from './peer.ts'
 
 /** How many of the peers that deliver, the builder apart, hold what: the less, the sooner it is asked for. */
@@ -32,8 +32,17 @@ export class Scarcity {
     }
   }
 
-  /** A peer has come to hold some pieces and to fetch others. Numbers beyond the image are passed over. */
-  note(peer: PeerState, now: number, held: Iterable<number>, getting: Iterable<number>): void {
+  /**
+   * A peer has come to hold some pieces and to fetch others. Numbers beyond the image are passed over.
+   * @param isOpen whether a piece is wanted here
+   */
+  note(
+    peer: PeerState,
+    now: number,
+    held: Iterable<number>,
+    getting: Iterable<number>,
+    isOpen: (piece: number) => boolean,
+  ): void {
     peer.changes++
     for (const piece of held) {
       if (piece >= this.holders.length) continue
@@ -41,6 +50,7 @@ export class Scarcity {
       if (getBit(peer.held, piece)) continue
       setBit(peer.held, piece)
       if (peer.counted && !peer.all) this.holders[piece]!++
+      if (isOpen(piece)) peer.offers.add(piece, isOpen)
     }
     for (const piece of getting) if (piece < this.claimedAt.length) this.claimedAt[piece] = now
   }
@@ -82,37 +92,75 @@ export function choosePiece(
   random: Random,
   isOwn?: (piece: number) => boolean,
 ): number | undefined {
-  const count = demand.openCount
   const last = peer.piece
   if (last !== undefined && demand.isOpen(last) && peer.mayHavePiece(last)) {
     if (!(spare && scarcity.holders[last]! > 0) && hasSome(demand, peer, scarcity, last, spare)) return last
   }
+  const score = scoring(demand, peer, scarcity, spare, now, isOwn)
+  if (!peer.mayHaveAny) return peer.offers.choose(SAMPLE_PIECES, random, (piece) => demand.isOpen(piece), score)
+  return chooseOpen(demand, isOwn === undefined ? SCAN_PIECES_MAX : 0, random, score)
+}
+
+/** Some other pieces that nobody but the builder has, at random. */
+export function chooseWishes(
+  demand: Demand,
+  builder: PeerState,
+  scarcity: Scarcity,
+  now: number,
+  random: Random,
+): number[] {
+  const score = scoring(demand, builder, scarcity, true, now)
+  const wishes = new Set<number>()
+  for (let i = 0; i < WISHES_MAX && demand.openCount > 0; i++) {
+    const piece = demand.openPiece(Math.floor(random() * demand.openCount))
+    if (score(piece) < Number.POSITIVE_INFINITY) wishes.add(piece)
+  }
+  return [...wishes]
+}
+
+/** How many others hold a piece; Infinity if this peer is not to be asked for it. */
+function scoring(
+  demand: Demand,
+  peer: PeerState,
+  scarcity: Scarcity,
+  spare: boolean,
+  now: number,
+  isOwn?: (piece: number) => boolean,
+): (piece: number) => number {
+  return (piece) => {
+    if (!peer.mayHavePiece(piece)) return Number.POSITIVE_INFINITY
+    const held = scarcity.holders[piece]!
+    if (spare && held > 0) return Number.POSITIVE_INFINITY
+    // What another worker is getting from the builder is not asked of it again: it will come from that worker.
+    if (peer.role === 'builder' && now - scarcity.claimedAt[piece]! < CLAIM_MS) return Number.POSITIVE_INFINITY
+    if (isOwn !== undefined && !isOwn(piece)) return Number.POSITIVE_INFINITY
+    return hasSome(demand, peer, scarcity, piece, spare) ? held : Number.POSITIVE_INFINITY
+  }
+}
+
+/** The best of a sample of all wanted pieces; if none of it will do, one of up to `scan` others. */
+function chooseOpen(
+  demand: Demand,
+  scan: number,
+  random: Random,
+  score: (piece: number) => number,
+): number | undefined {
+  const count = demand.openCount
+  const start = Math.floor(random() * count)
+  const isSampled = count > SAMPLE_PIECES
   let best: number | undefined
   let bestScore = Number.POSITIVE_INFINITY
   const consider = (piece: number): void => {
-    if (!peer.mayHavePiece(piece)) return
-    const claimed = now - scarcity.claimedAt[piece]! < CLAIM_MS
-    // What another worker is getting from the builder is not asked of it again: it will come from that worker.
-    if (peer.role === 'builder' && claimed) return
-    if (spare && scarcity.holders[piece]! > 0) return
-    if (isOwn !== undefined && !isOwn(piece)) return
-    const score = scarcity.holders[piece]!
-    if (score >= bestScore || !hasSome(demand, peer, scarcity, piece, spare)) return
+    const found = score(piece)
+    if (found >= bestScore) return
     best = piece
-    bestScore = score
+    bestScore = found
   }
-  if (count <= SAMPLE_PIECES) {
-    const start = Math.floor(random() * count)
-    for (let i = 0; i < count; i++) consider(demand.openPiece((start + i) % count))
-    return best
+  for (let i = 0; i < Math.min(count, SAMPLE_PIECES); i++) {
+    consider(demand.openPiece(isSampled ? Math.floor(random() * count) : (start + i) % count))
   }
-  for (let i = 0; i < SAMPLE_PIECES; i++) consider(demand.openPiece(Math.floor(random() * count)))
-  if (best !== undefined || isOwn !== undefined) return best
-  // A peer that holds little of the image is easily missed by a sample: look further before letting it be idle.
-  const start = Math.floor(random() * count)
-  for (let i = 0; i < Math.min(count, SCAN_PIECES_MAX) && best === undefined; i++) {
-    consider(demand.openPiece((start + i) % count))
-  }
+  if (!isSampled) return best
+  for (let i = 0; i < Math.min(count, scan) && best === undefined; i++) consider(demand.openPiece((start + i) % count))
   return best
 }
 

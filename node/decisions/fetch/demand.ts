@@ -31,6 +31,7 @@ export class Demand {
   wantedBytes = 0
   /** How often an item has become wanted, for the first time or again. */
   wants = 0
+  #opened: number[] = []
 
   constructor(items: Items) {
     this.items = items
@@ -52,6 +53,13 @@ export class Demand {
   /** The `at`-th of the pieces that have wanted blocks, in no order. */
   openPiece(at: number): number {
     return this.#open[at]!
+  }
+
+  /** Pieces that have come to have wanted blocks, or have them again, since the last call. */
+  takeOpened(): readonly number[] {
+    const opened = this.#opened
+    if (opened.length > 0) this.#opened = []
+    return opened
   }
 
   isOpen(piece: number): boolean {
@@ -157,6 +165,7 @@ export class Demand {
     const before = this.#wantedIn[piece]!
     this.#wantedIn[piece] = before + by
     if (before === 0) {
+      this.#opened.push(piece)
       this.#openAt[piece] = this.#openCount
       this.#open[this.#openCount++] = piece
     } else if (before + by === 0) {

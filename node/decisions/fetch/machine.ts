@@ -13,16 +13,18 @@
  *  4. A silent peer's blocks are asked from others within a second; at the end so are those of slow peers.
  *  5. A peer that sends a wrong block is dropped, and everything it owes is wanted again.
  */
+import { getBit } from '../../../protocols/bits.ts'
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
 import type { Limiter } from '../rates.ts'
 import { type FetchAction, type FetchInit, ITEM_GOOD, ITEM_WRONG } from './actions.ts'
-import { choosePeerOrder, choosePiece, Scarcity } from './choose.ts'
+import { choosePeerOrder, choosePiece, chooseWishes, Scarcity } from './choose.ts'
 import { Demand } from './demand.ts'
 import { lateItems } from './end.ts'
 import {
   BUILDER_SPARE_MS,
   IN_FLIGHT_BYTES_MAX,
+  NOTHING_MS,
   PEER_REQUESTS_MAX,
   REQUEST_BYTES_MAX,
   SEEK_INTERVAL_MS,
@@ -35,6 +37,7 @@ import {
 } from './limits.ts'
 import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
+import { KEPT_PIECES_MAX } from '../spread.ts'
 import { Shares } from './shares.ts'
 import { isSpared } from './spare.ts'
 
@@ -58,6 +61,7 @@ export class FetchMachine {
   /** Wire bytes per byte of blocks, smoothed: what a request will cost of the rate limit. */
   #wireRatio = 1
   #tickedAt: number | undefined
+  readonly #isOpen = (piece: number): boolean => this.demand.isOpen(piece)
   #actions: FetchAction[] = []
 
   constructor(init: FetchInit) {
@@ -112,8 +116,8 @@ export class FetchMachine {
     const peer = this.#peers.get(id)
     if (peer === undefined) return []
     peer.heardAt = now
-    this.#scarcity.note(peer, now, held, getting)
-    return this.#decide(now)
+    this.#scarcity.note(peer, now, held, getting, this.#isOpen)
+    return this.#decide(now, peer)
   }
 
   /** The peer has answered which items it holds in other images: a bit an item. */
@@ -191,8 +195,11 @@ export class FetchMachine {
     return this.#decide(now)
   }
 
-  /** The builder gave what was asked for to another worker a moment ago: it will come from there. */
-  claimed(now: number, id: string, requestId: number): FetchAction[] {
+  /**
+   * The builder gave what was asked for to another worker a moment ago: it will come from there.
+   * @param kept pieces that it keeps for this node instead
+   */
+  claimed(now: number, id: string, requestId: number, kept: readonly number[]): FetchAction[] {
     const peer = this.#peers.get(id)
     const request = peer?.settle(requestId)
     if (peer === undefined || request === undefined) return []
@@ -200,6 +207,8 @@ export class FetchMachine {
     const { pieces } = this.demand.items
     for (const item of request.items) this.#scarcity.claimedAt[pieces[item]!] = now
     this.#release(request)
+    peer.kept = kept.slice(0, KEPT_PIECES_MAX)
+    if (kept.length === 0) peer.nothingUntil = now + NOTHING_MS
     return this.#decide(now)
   }
 
@@ -219,6 +228,7 @@ export class FetchMachine {
         for (const request of peer.requests.values()) this.#hedge(request)
       }
     }
+    if (!this.#done && this.demand.wanted === 0) this.#doubleAtEnd(now)
     return this.#decide(now)
   }
 
@@ -251,10 +261,10 @@ export class FetchMachine {
     this.#scarcity.count(peer, false)
   }
 
-  #decide(now: number): FetchAction[] {
+  /** @param only what happened can have changed nothing but what this peer may be asked for */
+  #decide(now: number, only?: PeerState): FetchAction[] {
     if (!this.#done) {
-      this.#fill(now)
-      if (this.demand.wanted === 0) this.#doubleAtEnd(now)
+      this.#fill(now, only === undefined ? this.#peers.values() : [only])
       if (this.#closed && this.demand.wanted === 0 && this.demand.asked === 0) {
         this.#done = true
         for (const peer of this.#peers.values()) {
@@ -275,16 +285,26 @@ export class FetchMachine {
     return actions
   }
 
-  #fill(now: number): void {
+  #fill(now: number, peers: Iterable<PeerState>): void {
+    this.#offerOpened()
     if (this.demand.wanted === 0) return
     const free: PeerState[] = []
-    for (const peer of this.#peers.values()) {
+    for (const peer of peers) {
       if (peer.nothingAt !== peer.changes + this.demand.wants && this.#mayAsk(peer, now)) free.push(peer)
     }
     // What only the builder has comes first: the swarm is no faster than the builder gives out new blocks.
     for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => this.#rare(peer, now))
     for (const peer of choosePeerOrder(free, this.#random))
       this.#askFor(peer, now, false, () => this.#choose(peer, now))
+  }
+
+  #offerOpened(): void {
+    const opened = this.demand.takeOpened()
+    if (opened.length === 0) return
+    for (const { held, offers } of this.#peers.values()) {
+      if (held === undefined) continue
+      for (const piece of opened) if (getBit(held, piece)) offers.add(piece, this.#isOpen)
+    }
   }
 
   #askFor(peer: PeerState, now: number, claim: boolean, choose: () => number[]): void {
@@ -298,7 +318,7 @@ export class FetchMachine {
   #mayAsk(peer: PeerState, now: number): boolean {
     if (peer.spareBytes < REQUEST_BYTES_MAX && peer.requests.size > 0) return false
     if (peer.requests.size >= PEER_REQUESTS_MAX) return false
-    if (now < peer.busyUntil) return false
+    if (now < peer.busyUntil || now < peer.nothingUntil) return false
     // Room for the builder is kept free: others must not keep a node from bringing in what nobody else has.
     const roomBytes = peer.role === 'builder' ? IN_FLIGHT_BYTES_MAX : IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
     if (this.#inFlightBytes >= roomBytes) return false
@@ -309,10 +329,16 @@ export class FetchMachine {
   /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
   #choose(peer: PeerState, now: number): number[] {
     if (peer.role !== 'builder') return this.#take(peer, false, now)
-    return isSpared(peer, this.#peers.values(), this.#others.rate(now), now) ? [] : this.#take(peer, false, now)
+    const spared = isSpared(peer, this.#peers.values(), this.#others.rate(now), now)
+    const items = spared ? [] : this.#take(peer, false, now)
+    if (items.length === 0) peer.nothingUntil = now + NOTHING_MS
+    return items
   }
 
   #rare(builder: PeerState, now: number): number[] {
+    for (let piece = builder.kept.pop(); piece !== undefined; piece = builder.kept.pop()) {
+      if (this.demand.isOpen(piece)) return this.#takeFrom(piece, builder, true)
+    }
     const own = this.#take(builder, true, now, (piece) => this.#shares.isOwn(piece))
     return own.length > 0 ? own : this.#take(builder, true, now)
   }
@@ -324,6 +350,10 @@ export class FetchMachine {
       if (peer.role !== 'builder') peer.nothingAt = peer.changes + this.demand.wants
       return []
     }
+    return this.#takeFrom(piece, peer, spare, isOwn)
+  }
+
+  #takeFrom(piece: number, peer: PeerState, spare: boolean, isOwn?: (piece: number) => boolean): number[] {
     peer.piece = piece
     const { pieces } = this.demand.items
     const { hookHolders, holders } = this.#scarcity
@@ -339,7 +369,7 @@ export class FetchMachine {
     return rate
   }
 
-  #ask(peer: PeerState, items: readonly number[], now: number, claim = false): void {
+  #ask(peer: PeerState, items: readonly number[], now: number, claims = false): void {
     let bytes = 0
     for (const item of items) {
       this.demand.ask(item)
@@ -349,6 +379,9 @@ export class FetchMachine {
     peer.sent(request)
     this.#inFlightBytes += bytes
     this.#limiter.spend(now, bytes * this.#wireRatio)
+    const claim = claims
+      ? { wishes: chooseWishes(this.demand, peer, this.#scarcity, now, this.#random) }
+      : undefined
     this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim })
   }
 

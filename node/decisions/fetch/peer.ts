@@ -1,5 +1,6 @@
 import { getBit } from '../../../protocols/bits.ts'
 import { WINDOW_BYTES_MAX, WINDOW_BYTES_MIN, WINDOW_BYTES_START, WINDOW_SECONDS } from './limits.ts'
+import { Offers } from './offers.ts'
 
 /** builder: signed the image's record. swarm: holds or fetches the image. hook: holds some of its blocks in other images. */
 export type Role = 'builder' | 'swarm' | 'hook'
@@ -25,6 +26,8 @@ export class PeerState {
   all = false
   /** Pieces that it holds whole: a bit each. */
   held: Uint8Array | undefined
+  /** Of those, what is wanted here. */
+  readonly offers = new Offers()
   /** Items that it holds in other images: a bit each. */
   items: Uint8Array | undefined
   /** Items that it said it does not have, whatever its bits say. */
@@ -48,14 +51,24 @@ export class PeerState {
   /** Changes, its own and those of the demand, when there was last found to be nothing to ask it for. */
   nothingAt = -1
 
+  /** Pieces that it keeps for this node, for a moment. */
+  kept: number[] = []
+  /** There was nothing to ask it for but what others are getting: it is left alone until then. */
+  nothingUntil = 0
+
   constructor(id: string, role: Role, now: number) {
     this.id = id
     this.role = role
     this.heardAt = now
   }
 
+  /** Says of every piece that it may have it: `offers` does not tell. */
+  get mayHaveAny(): boolean {
+    return this.all || this.items !== undefined
+  }
+
   mayHavePiece(piece: number): boolean {
-    if (this.all || this.items !== undefined) return true
+    if (this.mayHaveAny) return true
     return this.held !== undefined && getBit(this.held, piece)
   }
 
