@@ -27,7 +27,13 @@ export const BUSY_MS = 100
  * whole there, and others can have them from it. */
 export const TURN_FRAMES = 2
 /** Sessions that are served at a time, not counting those that take longer than this for a frame. */
-export const SERVED_MAX = +(process.env.D ?? 12)
+export const SERVED_MAX = 16
+/**
+ * At first only so many, and one more for every so many frames: while little is in the swarm, what goes out one after the
+ * other is passed on sooner than what goes out side by side.
+ */
+export const SERVED_FIRST = 2
+export const FRAMES_PER_SERVED = 2
 export const SLOW_MS = 500
 
 interface Waiting {
@@ -58,6 +64,8 @@ export interface Start {
 
 export class ServeMachine {
   readonly #sessions = new Map<string, Session>()
+  /** Those with requests that wait, in the order of their turns. */
+  readonly #waiting = new Map<string, Session>()
   /** Sessions that have ended and of which something is still in the making or on its way. */
   readonly #ended = new Map<string, Session>()
   /** Sessions with frames under way. */
@@ -68,6 +76,7 @@ export class ServeMachine {
   /** Of those, how many are low. */
   #queuedLow = 0
   #making = 0
+  /** Frames that peers took. */
   #finished = 0
   #active = 0
 
@@ -106,6 +115,7 @@ export class ServeMachine {
     if (state === undefined) return
     for (const waiting of state.queue) this.#unqueued(waiting)
     state.queue.length = 0
+    this.#waiting.delete(session)
     this.#sessions.delete(session)
     if (state.active.size > 0) this.#ended.set(session, state)
   }
@@ -116,6 +126,7 @@ export class ServeMachine {
     if (state === undefined || state.queue.length >= SESSION_QUEUE_MAX || this.#queued >= QUEUE_MAX) return false
     if (low && (this.#queued > this.#queuedLow || this.#lowBucket.waitMs(now) > 0)) return false
     state.queue.push({ request, low })
+    this.#waiting.set(session, state)
     this.#queued++
     if (low) this.#queuedLow++
     return true
@@ -127,6 +138,7 @@ export class ServeMachine {
     const at = state?.queue.findIndex((waiting) => waiting.request === request) ?? -1
     if (state === undefined || at < 0) return false
     for (const waiting of state.queue.splice(at, 1)) this.#unqueued(waiting)
+    if (state.queue.length === 0) this.#waiting.delete(session)
     return true
   }
 
@@ -174,8 +186,8 @@ export class ServeMachine {
       if (--state.turn > 0 && state.queue.length > 0) continue
       state.turn = TURN_FRAMES
       // To the end of the round: a Map keeps the order of insertion.
-      this.#sessions.delete(session)
-      this.#sessions.set(session, state)
+      this.#waiting.delete(session)
+      if (state.queue.length > 0) this.#waiting.set(session, state)
     }
     return starts
   }
@@ -192,21 +204,25 @@ export class ServeMachine {
   }
 
   #turn(now: number): [string, Session] | undefined {
-    let quick = 0
-    for (const { startedAt } of this.#served) if (now - startedAt <= SLOW_MS) quick++
+    const isFull = this.#servedQuickly(now) >= this.#servedMax()
     let lowest: [string, Session] | undefined
-    for (const entry of this.#sessions) {
+    for (const entry of this.#waiting) {
       const { queue, active } = entry[1]
-      if (queue.length === 0 || active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
-      if (active.size === 0 && quick >= this.#servedMax()) continue
+      if (active.size >= SESSION_FRAMES_ACTIVE_MAX || (active.size === 0 && isFull)) continue
       if (!queue[firstOf(entry[1])]!.low) return entry
       lowest ??= entry
     }
     return lowest
   }
 
+  #servedQuickly(now: number): number {
+    let count = 0
+    for (const { startedAt } of this.#served) if (now - startedAt <= SLOW_MS) count++
+    return count
+  }
+
   #servedMax(): number {
-    return Math.min(SERVED_MAX, +(process.env.A ?? 2) + Math.floor(this.#finished / +(process.env.B ?? 8)))
+    return Math.min(SERVED_MAX, SERVED_FIRST + Math.floor(this.#finished / FRAMES_PER_SERVED))
   }
 
   #unqueued({ low }: Waiting): void {

@@ -16,8 +16,14 @@ export const HINTS_MAX = 32
 export const TOLD_SESSIONS_MAX = 8
 export const TOLD_PEERS_MAX = 64
 
-/** Sessions about one image that a node takes: more would each be served too slowly to pass anything on. */
-export const SWARM_SESSIONS_MAX = +(process.env.C ?? 48)
+/**
+ * Sessions about one image that a node takes: about as many as it opens itself, so that all are served alike. Where some
+ * serve many and others few, those whose peers serve many are the last to be done.
+ */
+export const SWARM_SESSIONS = 25
+/** And from peers that have hardly any yet, which need not look for room any longer. */
+export const SWARM_SESSIONS_MAX = 48
+export const FEW_SESSIONS = 4
 
 /** What one peer says of another. */
 export interface PeerHint {
@@ -48,9 +54,9 @@ export class SwarmBook {
     this.#random = random
   }
 
-  /** There is no room for one more session: `refused` says whom else to ask. */
-  get full(): boolean {
-    return this.#sessions.size >= SWARM_SESSIONS_MAX
+  /** Is there room for one more session? If not, `refused` says whom else to ask. @param open how many the peer has already */
+  admits(open: number): boolean {
+    return this.#sessions.size < (open < FEW_SESSIONS ? SWARM_SESSIONS_MAX : SWARM_SESSIONS)
   }
 
   get sessions(): number {

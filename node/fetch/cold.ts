@@ -5,7 +5,14 @@ import { HotblockError } from '../../protocols/errors.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import { TICK_MS } from '../decisions/fetch/limits.ts'
-import { type FetchAction, FetchMachine, ITEM_GOOD, ITEM_MISSING, ITEM_WRONG } from '../decisions/fetch/machine.ts'
+import {
+  type Claim,
+  type FetchAction,
+  FetchMachine,
+  ITEM_GOOD,
+  ITEM_MISSING,
+  ITEM_WRONG,
+} from '../decisions/fetch/machine.ts'
 import { FrameCache } from '../serve/frame-cache.ts'
 import { gather } from '../serve/gather.ts'
 import type { PartialImage } from '../serve/holdings.ts'
@@ -126,9 +133,9 @@ export class ColdFetch {
     this.#act(this.#machine.busy(this.#now(), peer, request, ms))
   }
 
-  claimed(peer: string, request: number): void {
+  claimed(peer: string, request: number, kept: readonly number[]): void {
     this.#asked.delete(request)
-    this.#act(this.#machine.claimed(this.#now(), peer, request))
+    this.#act(this.#machine.claimed(this.#now(), peer, request, kept))
   }
 
   /** Asks a peer which of the wanted blocks it has in other images. @returns how many */
@@ -255,16 +262,16 @@ export class ColdFetch {
     }
   }
 
-  #get(peer: string, request: number, items: readonly number[], claim: boolean): void {
+  #get(peer: string, request: number, items: readonly number[], claim: Claim): void {
     const { table, blocks, sessions, holdings } = this.#init
     const open = sessions.get(peer)
     if (open === undefined) return
     this.#asked.set(request, { peer, items })
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
-    const pieces = claim ? [...new Set(items.map((item) => blocks.pieces[item]!))] : []
+    const pieces = claim === undefined ? [] : [...new Set(items.map((item) => blocks.pieces[item]!))]
     const low = this.#init.manners.isPrefetch?.() === true
-    open.session.get(request, gather(table.hashes, rows), lengths, pieces, low)
+    open.session.get(request, gather(table.hashes, rows), lengths, claim && { pieces, wishes: claim.wishes }, low)
     if (pieces.length > 0) holdings.note([], pieces)
   }
 

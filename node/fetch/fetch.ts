@@ -64,7 +64,7 @@ export class ImageFetch {
         void this.#cold?.frame(peer, frame)
       },
       busy: (peer, request, ms) => this.#cold?.busy(peer, request, ms),
-      claimed: (peer, request) => this.#cold?.claimed(peer, request),
+      claimed: (peer, request, kept) => this.#cold?.claimed(peer, request, kept),
       have: (peer, held, getting) => {
         if (this.#cold === undefined) this.#early.push({ peer, held, getting })
         else this.#cold.have(peer, held, getting)

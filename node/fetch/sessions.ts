@@ -26,7 +26,7 @@ export interface SessionsEvents {
   frame(peer: string, frame: Frame): void
   busy(peer: string, request: number, ms: number): void
   /** The peer gave what was asked for to another worker a moment ago. */
-  claimed(peer: string, request: number): void
+  claimed(peer: string, request: number, kept: readonly number[]): void
   have(peer: string, held: number[], getting: number[]): void
   heard(peer: string): void
 }
@@ -143,7 +143,7 @@ export class Sessions {
       session = new BlockSession(stream, {
         frame: (frame) => this.#events.frame(peer, frame),
         busy: (request, ms) => this.#events.busy(peer, request, ms),
-        claimed: (request) => this.#events.claimed(peer, request),
+        claimed: (request, kept) => this.#events.claimed(peer, request, kept),
         have: (held, getting) => tell(() => this.#have(peer, held, getting)),
         heard: (bytes) => {
           this.#deps.traffic.received(peer, bytes)
@@ -155,7 +155,7 @@ export class Sessions {
           this.#closed(peer, error)
         },
       })
-      const holdings = await session.open(this.#root, this.#pieces, this.#deps.rack)
+      const holdings = await session.open(this.#root, this.#pieces, this.#open.size, this.#deps.rack)
       if (this.#abort.signal.aborted) throw new HotblockError('CANCELLED', 'the fetch ended')
       // Its last word may have been its answer: such a session would never be told to have closed.
       if (over) throw new HotblockError('NO_PEERS', 'the peer closed the session')

@@ -61,8 +61,8 @@ export class Holdings {
   }
 
   /** Others of those that subscribed hear what one of them is getting. */
-  claimed(root: CID, pieces: number[], except: Listener): void {
-    for (const listener of this.#waiting.get(root.toString()) ?? []) if (listener !== except) listener([], pieces)
+  claimed(root: CID, pieces: readonly number[], except: Listener): void {
+    for (const listener of this.#waiting.get(root.toString()) ?? []) if (listener !== except) listener([], [...pieces])
   }
 
   /** Also for an image whose fetch begins later: the session that asked early is told then. */

@@ -1,11 +1,18 @@
 import type { CID } from 'multiformats/cid'
 import { packBits } from '../../protocols/bits.ts'
 import type { PeerHint } from '../../protocols/blocks/messages.ts'
-import type { BlockSource, Client, ImageHoldings, ServedFrame, ServeSession } from '../../protocols/blocks/server.ts'
+import type {
+  BlockSource,
+  Client,
+  ImageHoldings,
+  PieceClaim,
+  ServedFrame,
+  ServeSession,
+} from '../../protocols/blocks/server.ts'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Clock } from '../../protocols/ports.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
-import { newsIntervalMs } from '../decisions/news.ts'
+import { newsDelayMs } from '../decisions/news.ts'
 import { BUSY_MS, ServeMachine } from '../decisions/serve.ts'
 import type { Pool } from '../pool/jobs.ts'
 import type { Place, Store } from '../store/store.ts'
@@ -103,14 +110,14 @@ export class BlockServer implements BlockSource {
     return this.swarms.refused(root, await this.#hint(client))
   }
 
-  admits(root: CID): boolean {
-    return !this.swarms.isFull(root)
+  admits(root: CID, sessions: number): boolean {
+    return this.swarms.admits(root, sessions)
   }
 
-  claimed(root: CID, peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean {
-    if (!this.swarms.grants(root, peer, pieces)) return false
-    this.holdingsOf.claimed(root, pieces, except)
-    return true
+  claimed(root: CID, peer: string, { pieces, wishes, except }: PieceClaim): number[] | undefined {
+    const kept = this.swarms.grant(root, peer, pieces, wishes)
+    if (kept === undefined) this.holdingsOf.claimed(root, pieces, except)
+    return kept
   }
 
   heardOf(root: CID, peers: PeerHint[]): void {
@@ -128,9 +135,7 @@ export class BlockServer implements BlockSource {
     const machine = this.#machine
     return {
       busyMs: BUSY_MS,
-      get newsMs() {
-        return newsIntervalMs(machine.sessions)
-      },
+      newsMs: (sinceMs) => newsDelayMs(machine.sessions, sinceMs),
       frame: (request, hashes, lengths, low = false) => {
         if (waiting.has(request)) throw new HotblockError('BAD_MESSAGE', 'the peer used a request number twice')
         const now = this.#init.clock.now()

@@ -51,14 +51,17 @@ export class Swarms {
     return this.#of(root)?.book.refused(this.#now(), hint) ?? []
   }
 
-  /** No more sessions about the image are taken: `refused` says whom else to ask. */
-  isFull(root: CID): boolean {
-    return this.#swarms.get(root.toString())?.book.full ?? false
+  /** Is there room for one more session about the image? `refused` says whom else to ask. @param sessions the peer has */
+  admits(root: CID, sessions: number): boolean {
+    return this.#swarms.get(root.toString())?.book.admits(sessions) ?? true
   }
 
-  /** Whether the peer shall have pieces of the image that it thinks nobody else has; see Spread. */
-  grants(root: CID, peer: string, pieces: readonly number[]): boolean {
-    return this.#of(root)?.spread.grant(this.#now(), peer, pieces) ?? true
+  /**
+   * @returns undefined if the peer shall have the pieces of the image that it thinks nobody else has; otherwise those of its
+   * wishes that are kept for it; see Spread
+   */
+  grant(root: CID, peer: string, pieces: readonly number[], wishes: readonly number[]): number[] | undefined {
+    return this.#of(root)?.spread.grant(this.#now(), peer, pieces, wishes)
   }
 
   /** Peers of the image became known. */

@@ -9,7 +9,9 @@ import {
   OPEN_TIMEOUT_MS,
   PROBE_PREFIX_BYTES,
   PROBE_TIMEOUT_MS,
+  SESSIONS_TOLD_MAX,
   TABLE_TIMEOUT_MS,
+  WISH_PIECES_MAX,
 } from './constants.ts'
 import { readMessages, writeMessage } from './framing.ts'
 import {
@@ -47,7 +49,7 @@ export interface SessionEvents {
   frame(frame: Frame): void
   busy(request: number, ms: number): void
   /** The server gave what was asked for to another client a moment ago: it can soon be had there. */
-  claimed(request: number): void
+  claimed(request: number, kept: readonly number[]): void
   have(held: number[], getting: number[]): void
   peers(peers: PeerHint[]): void
   /** Bytes arrived, of whatever message. */
@@ -87,12 +89,14 @@ export class BlockSession {
   /**
    * Opens the session about an image of `pieces` pieces; undefined while the table is not known.
    *
+   * @param sessions about the image that this node has already
    * @param rack label of this node's rack
    * @throws BUSY if the server has no room; whom else to ask it has told as a peers event
    */
-  async open(root: CID, pieces: number | undefined, rack?: string): Promise<Holdings> {
+  async open(root: CID, pieces: number | undefined, sessions: number = 0, rack?: string): Promise<Holdings> {
+    const told = { sessions: Math.min(sessions, SESSIONS_TOLD_MAX), ...(rack === undefined ? {} : { rack }) }
     const { header, payload } = await this.#ask('state', OPEN_TIMEOUT_MS, () =>
-      this.#send(encodeMessage({ t: 'open', root, ...(rack === undefined ? {} : { rack }) })),
+      this.#send(encodeMessage({ t: 'open', root, ...told })),
     )
     if (header.t === 'full') throw new HotblockError('BUSY', 'the peer has no room for a session')
     if (header.t !== 'state') throw badMessage('something else than its state')
@@ -135,20 +139,23 @@ export class BlockSession {
 
   /**
    * Asks for blocks; the answer comes as a frame or busy event with the same number.
-   * @param pieces those that the blocks are of, if others who fetch the image shall hear of them
+   * @param claim the pieces that the blocks are of, if others who fetch the image shall hear of them, and what would do as well
    * @param low whether what others ask for may go first
    */
   get(
     request: number,
     hashes: Uint8Array,
     lengths: Uint32Array,
-    pieces: readonly number[] = [],
+    claim: { readonly pieces: readonly number[]; readonly wishes: readonly number[] } | undefined = undefined,
     low: boolean = false,
   ): void {
     this.#gets.set(request, lengths.length)
-    const claim = pieces.length === 0 ? {} : { seg: pieces.slice(0, CLAIM_PIECES_MAX) }
+    const claims =
+      claim === undefined
+        ? {}
+        : { seg: claim.pieces.slice(0, CLAIM_PIECES_MAX), or: claim.wishes.slice(0, WISH_PIECES_MAX) }
     this.#send(
-      encodeMessage({ t: 'get', id: request, ...claim, ...(low ? { low } : {}) }, encodeGet(hashes, lengths)),
+      encodeMessage({ t: 'get', id: request, ...claims, ...(low ? { low } : {}) }, encodeGet(hashes, lengths)),
     ).catch(() => {})
   }
 
@@ -226,7 +233,7 @@ export class BlockSession {
       }
       case 'busy':
         if (!this.#gets.delete(header.id)) throw badMessage('an answer that nobody asked for')
-        if (header.claimed === true) this.#events.claimed(header.id)
+        if (header.claimed === true) this.#events.claimed(header.id, header.kept ?? [])
         else this.#events.busy(header.id, header.ms)
         return
       case 'have':

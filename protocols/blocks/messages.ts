@@ -13,11 +13,13 @@
  * was asked, is BAD_MESSAGE and ends the session.
  *
  * Client to server
- *   open   {root, rack?}           first message, once. rack: where the client stands
+ *   open   {root, rack?, sessions?}  first message, once. rack: where the client stands. sessions: how many it has about this
+ *                                  root, with any servers; who has few finds room where others do not
  *   table  {id, want: [CID…]}      root or segments, by CID
  *   probe  {id}                    payload: 8-byte prefixes of block hashes: which of them do you have?
- *   get    {id, seg?, low?}        payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
+ *   get    {id, seg?, or?, low?}   payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
  *                                  pieces that they are of, for the server to tell its other sessions about this root.
+ *                                  or: pieces that would do as well, should another client be getting those.
  *                                  low: nobody waits for the image, so what others ask for may go first
  *   cancel {id}                    the get need not be answered any more
  *   peers  {peers}                 other peers of this root that the client knows
@@ -32,7 +34,8 @@
  *   probe  {id}                    payload: bit field over the prefixes
  *   frame  {id, enc, miss?}        payload: the blocks one after the other, zstd-compressed if enc is 1; miss: bit field of
  *                                  requested blocks that are not in it
- *   busy   {id, ms, claimed?}      ask again after ms, or ask somebody else. claimed: another client got it a moment ago
+ *   busy   {id, ms, claimed?, kept?}  ask again after ms, or ask somebody else. claimed: another client got it a moment ago;
+ *                                  kept: those of the pieces in `or` that are kept for this client now
  *   peers  {peers}                 other peers of this root that the server knows
  *
  * What is said of a peer is its id, addresses and, if known, the label of its rack. A label is what a site calls it; nothing
@@ -54,7 +57,9 @@ import {
   PIECES_MAX,
   PROBE_HASHES_MAX,
   RACK_CHARS_MAX,
+  SESSIONS_TOLD_MAX,
   TABLE_PARTS_MAX,
+  WISH_PIECES_MAX,
 } from './constants.ts'
 
 const id = z.number().int().min(0).max(0xffffffff)
@@ -69,6 +74,7 @@ const pieces = z
   )
   .max(HAVE_PIECES_MAX)
 const claims = pieces.max(CLAIM_PIECES_MAX)
+const wishes = pieces.max(WISH_PIECES_MAX)
 const bits = z.custom<Uint8Array>((value) => value instanceof Uint8Array)
 const ascii = z.string().regex(/^[\x21-\x7e]+$/)
 const peerId = ascii.max(PEER_ID_CHARS_MAX)
@@ -80,10 +86,21 @@ const peers = z
   .array(z.strictObject({ id: peerId, addresses: z.array(address).max(PEER_ADDRESSES_MAX), rack }))
   .max(PEERS_MAX)
 
-const openHeader = z.strictObject({ t: z.literal('open'), root: cid, rack })
+const openHeader = z.strictObject({
+  t: z.literal('open'),
+  root: cid,
+  rack,
+  sessions: z.number().int().min(0).max(SESSIONS_TOLD_MAX).optional(),
+})
 const tableRequest = z.strictObject({ t: z.literal('table'), id, want: z.array(cid).min(1).max(TABLE_PARTS_MAX) })
 const probeHeader = z.strictObject({ t: z.literal('probe'), id })
-const getHeader = z.strictObject({ t: z.literal('get'), id, seg: claims.optional(), low: z.literal(true).optional() })
+const getHeader = z.strictObject({
+  t: z.literal('get'),
+  id,
+  seg: claims.optional(),
+  or: wishes.optional(),
+  low: z.literal(true).optional(),
+})
 const cancelHeader = z.strictObject({ t: z.literal('cancel'), id })
 const peersHeader = z.strictObject({ t: z.literal('peers'), peers })
 
@@ -120,6 +137,7 @@ const busyHeader = z.strictObject({
   id,
   ms: z.number().int().min(0).max(60_000),
   claimed: z.boolean().optional(),
+  kept: wishes.optional(),
 })
 
 const serverHeader = z.discriminatedUnion('t', [

@@ -14,6 +14,7 @@ import {
 import { readMessages, writeMessage } from './framing.ts'
 import {
   badMessage,
+  type ClientHeader,
   type ClientMessage,
   checkProbe,
   decodeClientMessage,
@@ -62,14 +63,23 @@ export interface BlockSource {
   /** There was no room for a session about the image. @returns others that the client may ask */
   turnedAway(root: CID, client: Client): Promise<PeerHint[]>
   /**
-   * A client asks for pieces that it knows nobody else to have. The others are told, but not whoever subscribed with `except`.
-   * @returns false if another client got them a moment ago, and this one is to have them from there
+   * A client asks for pieces that it knows nobody else to have. The others are told.
+   * @returns undefined if it shall have them; else another client got them a moment ago, and this one is to have them from
+   * there: those of its wishes that are kept for it now
    */
-  claimed(root: CID, peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean
-  /** There is room for one more session about the image. */
-  admits(root: CID): boolean
+  claimed(root: CID, peer: string, claim: PieceClaim): number[] | undefined
+  /** There is room for one more session about the image. @param sessions how many the client has with others */
+  admits(root: CID, sessions: number): boolean
   /** Peers of the image that the client knows. */
   heardOf(root: CID, peers: PeerHint[]): void
+}
+
+/** Pieces that a client wants and knows nobody else to have, with others of which it says the same. */
+export interface PieceClaim {
+  readonly pieces: readonly number[]
+  readonly wishes: readonly number[]
+  /** Whoever subscribed with this is not told. */
+  readonly except: (held: number[], getting: number[]) => void
 }
 
 export interface ServeSession {
@@ -82,8 +92,8 @@ export interface ServeSession {
   /** A frame went out. */
   sent(request: number, wireBytes: number): void
   readonly busyMs: number
-  /** For how long news of the image is gathered at present. */
-  readonly newsMs: number
+  /** For how long news of the image is gathered at present. @param sinceMs how long ago some went out last */
+  newsMs(sinceMs: number): number
   close(): void
 }
 
@@ -135,6 +145,8 @@ class Conversation {
   readonly #held = new Set<number>()
   readonly #getting = new Set<number>()
   #haveTimer: NodeJS.Timeout | undefined
+  /** When news went out last. */
+  #toldAt = Number.NEGATIVE_INFINITY
   #root: CID | undefined
   #requests = 0
 
@@ -150,7 +162,7 @@ class Conversation {
     if ((this.#root === undefined) !== (header.t === 'open')) throw badMessage('messages out of order')
     switch (header.t) {
       case 'open':
-        return this.#open(header.root, header.rack)
+        return this.#open(header)
       case 'table':
         return this.#table(header.id, header.want)
       case 'probe': {
@@ -160,9 +172,13 @@ class Conversation {
       case 'get': {
         if (++this.#requests > SESSION_REQUESTS_MAX) throw badMessage('more requests than may wait')
         const { hashes, lengths } = decodeGet(payload, FRAME_BYTES_MAX)
-        if (header.seg !== undefined && !this.#source.claimed(this.#root!, this.#peer, header.seg, this.#changed)) {
-          this.#requests--
-          return this.#send(encodeMessage({ t: 'busy', id: header.id, ms: 0, claimed: true }))
+        if (header.seg !== undefined) {
+          const claim = { pieces: header.seg, wishes: header.or ?? [], except: this.#changed }
+          const kept = this.#source.claimed(this.#root!, this.#peer, claim)
+          if (kept !== undefined) {
+            this.#requests--
+            return this.#send(encodeMessage({ t: 'busy', id: header.id, ms: 0, claimed: true, kept }))
+          }
         }
         this.#frame(header.id, hashes, lengths, header.low === true).catch((error) => this.#stream.abort(error))
         return
@@ -180,8 +196,8 @@ class Conversation {
     for (const end of this.#ends) end()
   }
 
-  async #open(root: CID, rack: string | undefined): Promise<void> {
-    if (!this.#source.admits(root)) {
+  async #open({ root, rack, sessions = 0 }: ClientHeader & { t: 'open' }): Promise<void> {
+    if (!this.#source.admits(root, sessions)) {
       const peers = await this.#source.turnedAway(root, { id: this.#peer, rack })
       await this.#send(encodeMessage({ t: 'full', peers: tellablePeers(peers) }))
       await this.#stream.close()
@@ -238,15 +254,18 @@ class Conversation {
   #have(held: number[], getting: number[]): void {
     for (const piece of held) this.#held.add(piece)
     for (const piece of getting) this.#getting.add(piece)
-    this.#haveTimer ??= setTimeout(() => {
+    if (this.#haveTimer !== undefined) return
+    const delayMs = this.#session.newsMs(performance.now() - this.#toldAt)
+    this.#haveTimer = setTimeout(() => {
       this.#haveTimer = undefined
+      this.#toldAt = performance.now()
       const first = (set: Set<number>): number[] => [...set.values().take(HAVE_PIECES_MAX)]
       const news = { held: first(this.#held), getting: first(this.#getting) }
       for (const piece of news.held) this.#held.delete(piece)
       for (const piece of news.getting) this.#getting.delete(piece)
       this.#later(encodeMessage({ t: 'have', ...news }))
       if (this.#held.size > 0 || this.#getting.size > 0) this.#have([], [])
-    }, this.#session.newsMs)
+    }, delayMs)
   }
 
   /** News for a peer that does not read is dropped with the peer: nothing piles up. */

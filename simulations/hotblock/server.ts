@@ -1,6 +1,6 @@
 /** The serving side of a virtual node. */
 
-import { newsIntervalMs } from '../../node/decisions/news.ts'
+import { newsDelayMs } from '../../node/decisions/news.ts'
 import { ServeMachine } from '../../node/decisions/serve.ts'
 import { Spread } from '../../node/decisions/spread.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
@@ -35,7 +35,7 @@ export class Server {
   readonly #held = new Set<number>()
   readonly #getting = new Map<number, VirtualNode | undefined>()
   #telling = false
-  #toldAt = 0
+  #toldAt = Number.NEGATIVE_INFINITY
   #next = 0
   #waking = false
 
@@ -66,12 +66,12 @@ export class Server {
     return this.#book.choose(this.#node.now, Number.POSITIVE_INFINITY)
   }
 
-  /** A client opens a session. @returns undefined: there is no room; and whom else it may ask */
-  open(client: VirtualNode): { serving: Serving | undefined; hints: PeerHint[] } {
+  /** A client opens a session. @param peers how many it has already @returns undefined: there is no room; and whom else it may ask */
+  open(client: VirtualNode, peers: number): { serving: Serving | undefined; hints: PeerHint[] } {
     const node = this.#node
     const number = this.#next++
     const key = `${number}`
-    if (this.#book.full || !this.#machine.open(key)) {
+    if (!this.#book.admits(peers) || !this.#machine.open(key)) {
       const hints = this.#book.refused(node.now, client.hint)
       return { serving: undefined, hints }
     }
@@ -218,7 +218,7 @@ export class Server {
     if (this.#telling || (this.#held.size === 0 && this.#getting.size === 0)) return
     this.#telling = true
     const node = this.#node
-    node.world.run.clock.after(Math.max(+(process.env.E ?? 5), this.#toldAt + newsIntervalMs(this.#sessions.size) - node.now), () => {
+    node.world.run.clock.after(newsDelayMs(this.#sessions.size, node.now - this.#toldAt), () => {
       this.#telling = false
       this.#toldAt = node.now
       const held = [...this.#held]

@@ -11,6 +11,7 @@ import {
   type BlockSource,
   type Client,
   type ImageHoldings,
+  type PieceClaim,
   type ServedFrame,
   type ServeSession,
   serveBlocks,
@@ -73,7 +74,7 @@ export class MemorySource implements BlockSource {
     this.sessions++
     return {
       busyMs: 70,
-      newsMs: 50,
+      newsMs: () => 50,
       frame: async (_request, hashes, lengths) => {
         await this.gate
         return this.busy ? undefined : this.#frame(hashes, lengths)
@@ -105,10 +106,10 @@ export class MemorySource implements BlockSource {
     return !this.crowded
   }
 
-  claimed(root: CID, _peer: string, pieces: number[], except: (held: number[], getting: number[]) => void): boolean {
-    if (!this.grants) return false
+  claimed(root: CID, _peer: string, { pieces, wishes, except }: PieceClaim): number[] | undefined {
+    if (!this.grants) return wishes.slice(0, 1)
     this.holdingsOf.claimed(root, pieces, except)
-    return true
+    return undefined
   }
 
   heardOf(root: CID, peers: PeerHint[]): void {
@@ -129,7 +130,7 @@ export class MemorySource implements BlockSource {
 export interface Told {
   readonly frames: Frame[]
   readonly busy: { request: number; ms: number }[]
-  readonly claimed: number[]
+  readonly claimed: { request: number; kept: readonly number[] }[]
   readonly have: { held: number[]; getting: number[] }[]
   readonly peers: PeerHint[]
   heardBytes: number
@@ -141,7 +142,7 @@ export function recordingEvents(): { told: Told; events: SessionEvents } {
   const events: SessionEvents = {
     frame: (frame) => told.frames.push(frame),
     busy: (request, ms) => told.busy.push({ request, ms }),
-    claimed: (request) => told.claimed.push(request),
+    claimed: (request, kept) => told.claimed.push({ request, kept }),
     have: (held, getting) => told.have.push({ held, getting }),
     peers: (peers) => told.peers.push(...peers),
     heard: (bytes) => {

@@ -125,7 +125,7 @@ export class LyingSource implements BlockSource {
   openSession(): ServeSession {
     return {
       busyMs: 100,
-      newsMs: 50,
+      newsMs: () => 50,
       frame: (_request, _hashes, lengths) => {
         for (const length of lengths) this.askedBytes += length
         return this.#frame(lengths)
@@ -148,9 +148,7 @@ export class LyingSource implements BlockSource {
     return true
   }
 
-  claimed(): boolean {
-    return true
-  }
+  claimed(): undefined {}
 
   heardOf(): void {}
 }

@@ -17,6 +17,7 @@ import { getBit } from '../../../protocols/bits.ts'
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
 import type { Limiter } from '../rates.ts'
+import { KEPT_PIECES_MAX } from '../spread.ts'
 import { type FetchAction, type FetchInit, ITEM_GOOD, ITEM_WRONG } from './actions.ts'
 import { choosePeerOrder, choosePiece, chooseWishes, Scarcity } from './choose.ts'
 import { Demand } from './demand.ts'
@@ -37,7 +38,6 @@ import {
 } from './limits.ts'
 import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
-import { KEPT_PIECES_MAX } from '../spread.ts'
 import { Shares } from './shares.ts'
 import { isSpared } from './spare.ts'
 
@@ -379,9 +379,7 @@ export class FetchMachine {
     peer.sent(request)
     this.#inFlightBytes += bytes
     this.#limiter.spend(now, bytes * this.#wireRatio)
-    const claim = claims
-      ? { wishes: chooseWishes(this.demand, peer, this.#scarcity, now, this.#random) }
-      : undefined
+    const claim = claims ? { wishes: chooseWishes(this.demand, peer, this.#scarcity, now, this.#random) } : undefined
     this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim })
   }
 

@@ -35,8 +35,8 @@ function changed(node: MemoryNode, changes: Partial<BlockSource>): BlockSource {
     openSession: (peer) => server.openSession(peer),
     joined: (root, client, tell) => server.joined(root, client, tell),
     turnedAway: (root, client) => server.turnedAway(root, client),
-    admits: (root) => server.admits(root),
-    claimed: (root, peer, pieces, except) => server.claimed(root, peer, pieces, except),
+    admits: (root, sessions) => server.admits(root, sessions),
+    claimed: (root, peer, claim) => server.claimed(root, peer, claim),
     heardOf: (root, peers) => server.heardOf(root, peers),
     ...changes,
   }

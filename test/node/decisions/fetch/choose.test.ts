@@ -10,6 +10,7 @@ import { evenItems, itemsOf, peerOf } from './helpers.ts'
 
 const SEGMENTS = 10
 const PER = 4
+const isOpen = (): boolean => true
 
 function world(pieces = SEGMENTS): { demand: Demand; scarcity: Scarcity } {
   const demand = new Demand(evenItems(pieces * PER, PER))
@@ -41,7 +42,7 @@ test('of what a peer holds the rarest is taken', () => {
   scarcity.count(peer, true)
   const other = peerOf('other')
   scarcity.count(other, true)
-  scarcity.note(other, 0, [0, 1, 2, 3, 4, 5, 6, 8, 9], [])
+  scarcity.note(other, 0, [0, 1, 2, 3, 4, 5, 6, 8, 9], [], isOpen)
   for (let seed = 0; seed < 20; seed++) {
     assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(seed)), 7)
   }
@@ -73,7 +74,7 @@ test('nothing is asked of a peer that holds nothing of what is wanted', () => {
   const { demand, scarcity } = world()
   const peer = peerOf('empty')
   assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
-  scarcity.note(peer, 0, [2], [])
+  scarcity.note(peer, 0, [2], [], isOpen)
   assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), 2)
   for (const item of itemsOf(8, 12)) demand.done(item)
   assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
@@ -92,7 +93,7 @@ test('a peer that holds one piece of very many is not left idle', () => {
   const pieces = 20 * SAMPLE_PIECES
   const { demand, scarcity } = world(pieces)
   const peer = peerOf('little')
-  scarcity.note(peer, 0, [777], [])
+  scarcity.note(peer, 0, [777], [], isOpen)
   for (let seed = 0; seed < 20; seed++) {
     assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(seed)), 777)
   }
@@ -103,7 +104,7 @@ test('a spared builder is asked only for what nobody else holds or is getting', 
   const builder = peerOf('builder', 'builder', true)
   const other = peerOf('other')
   scarcity.count(other, true)
-  scarcity.note(other, 0, [0, 1, 2, 3], [4, 5, 6, 7])
+  scarcity.note(other, 0, [0, 1, 2, 3], [4, 5, 6, 7], isOpen)
   for (let seed = 0; seed < 30; seed++) {
     const piece = choosePiece(demand, builder, scarcity, true, 0, seededRandom(seed))!
     assert.ok(piece >= 8, `${piece}`)
@@ -130,7 +131,7 @@ test('piece numbers that the image does not have are passed over', () => {
   const { scarcity } = world()
   const peer = peerOf('liar')
   scarcity.count(peer, true)
-  scarcity.note(peer, 0, [SEGMENTS, 4_294_967_295], [SEGMENTS, 4_294_967_295])
+  scarcity.note(peer, 0, [SEGMENTS, 4_294_967_295], [SEGMENTS, 4_294_967_295], isOpen)
   assert.equal([...scarcity.holders], new Array(SEGMENTS).fill(0))
   assert.is(scarcity.claimedAt.length, SEGMENTS)
 })
@@ -144,7 +145,8 @@ test('what counts is what the counted peers hold, however they come, learn and g
       const peer = peers[integer(random, 0, 5)]!
       const dice = random()
       if (dice < 0.3) scarcity.count(peer, random() < 0.6)
-      else if (dice < 0.7) scarcity.note(peer, i, [integer(random, 0, SEGMENTS), integer(random, 0, SEGMENTS)], [])
+      else if (dice < 0.7)
+        scarcity.note(peer, i, [integer(random, 0, SEGMENTS), integer(random, 0, SEGMENTS)], [], isOpen)
       else scarcity.noteItems(peer, bitsOf(items, [integer(random, 0, items - 1), integer(random, 0, items - 1)]))
     }
     const counted = peers.filter((peer) => peer.counted)

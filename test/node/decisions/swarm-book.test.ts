@@ -1,0 +1,96 @@
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import {
+  FEW_SESSIONS,
+  HINTS_MAX,
+  PEER_LIFE_MS,
+  PEERS_KNOWN_MAX,
+  type PeerHint,
+  SWARM_SESSIONS,
+  SWARM_SESSIONS_MAX,
+  SwarmBook,
+  TOLD_PEERS_MAX,
+  TOLD_SESSIONS_MAX,
+} from '../../../node/decisions/swarm-book.ts'
+import { seededRandom } from '../../../protocols/ports.ts'
+
+function hint(i: number, rack?: string): PeerHint {
+  return { id: `p${i}`, addresses: [], rack }
+}
+
+test('in a small swarm everybody hears of everybody', () => {
+  const book = new SwarmBook(seededRandom(1))
+  const told = new Map<number, Set<string>>()
+  for (let i = 0; i < 6; i++) {
+    told.set(i, new Set())
+    for (const { session, hints } of book.joined(0, i, hint(i))) for (const { id } of hints) told.get(session)!.add(id)
+  }
+  for (let i = 0; i < 6; i++)
+    assert.equal(
+      [...told.get(i)!].sort(),
+      [0, 1, 2, 3, 4, 5].filter((j) => j !== i).map((j) => `p${j}`),
+    )
+})
+
+test('in a large one the messages for a newcomer are bounded, and what one session is told', () => {
+  const book = new SwarmBook(seededRandom(1))
+  const told = new Map<number, number>()
+  for (let i = 0; i < 200; i++) {
+    const tellings = book.joined(0, i, hint(i))
+    assert.ok(tellings.length <= TOLD_SESSIONS_MAX + 1)
+    for (const { session, hints } of tellings) {
+      assert.ok(hints.length <= HINTS_MAX)
+      told.set(session, (told.get(session) ?? 0) + hints.length)
+    }
+  }
+  assert.ok(Math.max(...told.values()) <= TOLD_PEERS_MAX + HINTS_MAX)
+})
+
+test('who has few sessions finds room where others do not', () => {
+  const book = new SwarmBook(seededRandom(1))
+  for (let i = 0; i < SWARM_SESSIONS; i++) {
+    assert.ok(book.admits(100))
+    book.joined(0, i, hint(i))
+  }
+  assert.not.ok(book.admits(FEW_SESSIONS))
+  for (let i = SWARM_SESSIONS; i < SWARM_SESSIONS_MAX; i++) {
+    assert.ok(book.admits(FEW_SESSIONS - 1))
+    book.joined(0, i, hint(i))
+  }
+  assert.not.ok(book.admits(0))
+  book.left(3)
+  assert.ok(book.admits(0))
+  assert.is(book.sessions, SWARM_SESSIONS_MAX - 1)
+})
+
+test('who finds no room hears of others, of its own rack first, and others hear of it later', () => {
+  const book = new SwarmBook(seededRandom(1))
+  for (let i = 0; i < 100; i++) book.joined(0, i, hint(i, i < 20 ? 'mine' : 'other'))
+  const hints = book.refused(0, hint(200, 'mine'))
+  assert.is(hints.length, HINTS_MAX)
+  assert.is(hints.filter(({ rack }) => rack === 'mine').length, HINTS_MAX / 2)
+  assert.ok(book.choose(0, 1000).some(({ id }) => id === 'p200'))
+})
+
+test('peers that nobody speaks of any more are forgotten; no more than a bound are known', () => {
+  const book = new SwarmBook(seededRandom(1))
+  book.heardOf(0, [hint(1)])
+  assert.is(book.choose(PEER_LIFE_MS, 10).length, 1)
+  assert.is(book.choose(2 * PEER_LIFE_MS, 10).length, 0)
+  for (let i = 0; i < 2 * PEERS_KNOWN_MAX; i++) book.heardOf(2 * PEER_LIFE_MS, [hint(i)])
+  assert.is(book.choose(2 * PEER_LIFE_MS, 10_000).length, PEERS_KNOWN_MAX)
+  book.joined(2 * PEER_LIFE_MS, 1, hint(9999))
+  assert.ok(
+    book.choose(2 * PEER_LIFE_MS, 10_000).some(({ id }) => id === 'p9999'),
+    'who is really there is known',
+  )
+})
+
+test('a rack that was said once is not forgotten by a hint without it', () => {
+  const book = new SwarmBook(seededRandom(1))
+  book.heardOf(0, [hint(1, 'r')])
+  book.heardOf(1, [hint(1)])
+  assert.is(book.choose(1, 1)[0]!.rack, 'r')
+})
+
+test.run()
