@@ -21,6 +21,8 @@ export const TOLD_PEERS_MAX = 64
  * serve many and others few, those whose peers serve many are the last to be done.
  */
 export const SWARM_SESSIONS = 25
+/** Of peers of its own rack so many find room in any case, as many as each has of them. */
+export const NEAR_SESSIONS = 17
 /** And from peers that have hardly any yet, which need not look for room any longer. */
 export const SWARM_SESSIONS_MAX = 48
 export const FEW_SESSIONS = 4
@@ -40,23 +42,35 @@ export interface Telling {
 
 interface Listener {
   readonly peer: string
+  readonly near: boolean
   told: number
 }
 
 /** The peers of one image. */
 export class SwarmBook {
   readonly #random: Random
+  readonly #rack: string | undefined
   readonly #peers = new Map<string, { hint: PeerHint; at: number }>()
   readonly #sessions = new Map<number, Listener>()
+  /** Sessions with peers of this node's rack. */
+  #near = 0
   #prunedAt = 0
 
-  constructor(random: Random) {
+  /** @param rack where this node stands; undefined: it does not know */
+  constructor(random: Random, rack: string | undefined) {
     this.#random = random
+    this.#rack = rack
   }
 
-  /** Is there room for one more session? If not, `refused` says whom else to ask. @param open how many the peer has already */
-  admits(open: number): boolean {
-    return this.#sessions.size < (open < FEW_SESSIONS ? SWARM_SESSIONS_MAX : SWARM_SESSIONS)
+  /**
+   * Is there room for one more session? If not, `refused` says whom else to ask.
+   * @param open how many the peer has already
+   * @param rack where it stands
+   */
+  admits(open: number, rack: string | undefined): boolean {
+    if (open < FEW_SESSIONS) return this.#sessions.size < SWARM_SESSIONS_MAX
+    if (this.#isNear(rack)) return this.#near < NEAR_SESSIONS && this.#sessions.size < SWARM_SESSIONS_MAX
+    return this.#sessions.size < SWARM_SESSIONS
   }
 
   get sessions(): number {
@@ -69,7 +83,9 @@ export class SwarmBook {
     this.#prune(now)
     if (!this.#peers.has(hint.id) && this.#peers.size >= PEERS_KNOWN_MAX) this.#makeRoom()
     const tellings = this.heardOf(now, [hint])
-    this.#sessions.set(session, { peer: hint.id, told: hints.length })
+    const near = this.#isNear(hint.rack)
+    if (near) this.#near++
+    this.#sessions.set(session, { peer: hint.id, near, told: hints.length })
     if (hints.length > 0) tellings.push({ session, hints })
     return tellings
   }
@@ -83,6 +99,7 @@ export class SwarmBook {
   }
 
   left(session: number): void {
+    if (this.#sessions.get(session)?.near === true) this.#near--
     this.#sessions.delete(session)
   }
 
@@ -112,6 +129,10 @@ export class SwarmBook {
     }
     const nearCount = Math.min(near.length, Math.max(count >> 1, count - far.length))
     return [...sample(near, nearCount, this.#random), ...sample(far, count - nearCount, this.#random)]
+  }
+
+  #isNear(rack: string | undefined): boolean {
+    return rack !== undefined && rack === this.#rack
   }
 
   #tell(news: readonly PeerHint[]): Telling[] {

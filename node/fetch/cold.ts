@@ -5,14 +5,7 @@ import { HotblockError } from '../../protocols/errors.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import { TICK_MS } from '../decisions/fetch/limits.ts'
-import {
-  type Claim,
-  type FetchAction,
-  FetchMachine,
-  ITEM_GOOD,
-  ITEM_MISSING,
-  ITEM_WRONG,
-} from '../decisions/fetch/machine.ts'
+import { type FetchAction, FetchMachine, ITEM_GOOD, ITEM_MISSING, ITEM_WRONG } from '../decisions/fetch/machine.ts'
 import { FrameCache } from '../serve/frame-cache.ts'
 import { gather } from '../serve/gather.ts'
 import type { PartialImage } from '../serve/holdings.ts'
@@ -243,7 +236,7 @@ export class ColdFetch {
       if (this.#over) return
       switch (action.do) {
         case 'get':
-          this.#get(action.peer, action.request, action.items, action.claim)
+          this.#get(action)
           break
         case 'cancel':
           this.#asked.delete(action.request)
@@ -262,17 +255,17 @@ export class ColdFetch {
     }
   }
 
-  #get(peer: string, request: number, items: readonly number[], claim: Claim): void {
+  #get({ peer, request, items, claim, told }: FetchAction & { do: 'get' }): void {
     const { table, blocks, sessions, holdings } = this.#init
     const open = sessions.get(peer)
     if (open === undefined) return
     this.#asked.set(request, { peer, items })
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
-    const pieces = claim === undefined ? [] : [...new Set(items.map((item) => blocks.pieces[item]!))]
+    const pieces = !told ? [] : [...new Set(items.map((item) => blocks.pieces[item]!))]
     const low = this.#init.manners.isPrefetch?.() === true
     open.session.get(request, gather(table.hashes, rows), lengths, claim && { pieces, wishes: claim.wishes }, low)
-    if (pieces.length > 0) holdings.note([], pieces)
+    if (told) holdings.note([], pieces)
   }
 
   #drop(peer: string, wrongBlock: boolean): void {

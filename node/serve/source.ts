@@ -71,7 +71,7 @@ export class BlockServer implements BlockSource {
     this.#init = init
     this.#machine = new ServeMachine(init.rateUpBytes, init.prefetchRateUpBytes)
     this.holdingsOf = new Holdings((root) => init.store.image(root)?.state === 'complete')
-    this.swarms = new Swarms(() => init.clock.now(), init.random)
+    this.swarms = new Swarms(() => init.clock.now(), init.random, init.rack)
   }
 
   close(): void {
@@ -110,8 +110,8 @@ export class BlockServer implements BlockSource {
     return this.swarms.refused(root, await this.#hint(client))
   }
 
-  admits(root: CID, sessions: number): boolean {
-    return this.swarms.admits(root, sessions)
+  admits(root: CID, sessions: number, rack: string | undefined): boolean {
+    return this.swarms.admits(root, sessions, rack)
   }
 
   claimed(root: CID, peer: string, { pieces, wishes, except }: PieceClaim): number[] | undefined {

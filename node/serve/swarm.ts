@@ -23,11 +23,14 @@ export class Swarms {
   readonly #listeners = new Map<string, Set<Tell>>()
   readonly #now: () => number
   readonly #random: Random
+  readonly #rack: string | undefined
   #nextSession = 1
 
-  constructor(now: () => number, random: Random) {
+  /** @param rack where this node stands, if it knows */
+  constructor(now: () => number, random: Random, rack?: string | undefined) {
     this.#now = now
     this.#random = random
+    this.#rack = rack
   }
 
   /** A peer opened a session about the image. @param tell takes what the peer is to be told @returns ends it */
@@ -51,9 +54,13 @@ export class Swarms {
     return this.#of(root)?.book.refused(this.#now(), hint) ?? []
   }
 
-  /** Is there room for one more session about the image? `refused` says whom else to ask. @param sessions the peer has */
-  admits(root: CID, sessions: number): boolean {
-    return this.#swarms.get(root.toString())?.book.admits(sessions) ?? true
+  /**
+   * Is there room for one more session about the image? If not, `refused` says whom else to ask.
+   * @param sessions how many the peer has about it
+   * @param rack where the peer stands
+   */
+  admits(root: CID, sessions: number, rack: string | undefined): boolean {
+    return this.#swarms.get(root.toString())?.book.admits(sessions, rack) ?? true
   }
 
   /**
@@ -103,7 +110,7 @@ export class Swarms {
       }
       if (this.#swarms.size >= IMAGES_MAX) return undefined
     }
-    const swarm: Swarm = { book: new SwarmBook(this.#random), spread: new Spread(), tells: new Map() }
+    const swarm: Swarm = { book: new SwarmBook(this.#random, this.#rack), spread: new Spread(), tells: new Map() }
     this.#swarms.set(key, swarm)
     return swarm
   }

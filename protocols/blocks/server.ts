@@ -69,7 +69,7 @@ export interface BlockSource {
    */
   claimed(root: CID, peer: string, claim: PieceClaim): number[] | undefined
   /** There is room for one more session about the image. @param sessions how many the client has with others */
-  admits(root: CID, sessions: number): boolean
+  admits(root: CID, sessions: number, rack: string | undefined): boolean
   /** Peers of the image that the client knows. */
   heardOf(root: CID, peers: PeerHint[]): void
 }
@@ -197,7 +197,7 @@ class Conversation {
   }
 
   async #open({ root, rack, sessions = 0 }: ClientHeader & { t: 'open' }): Promise<void> {
-    if (!this.#source.admits(root, sessions)) {
+    if (!this.#source.admits(root, sessions, rack)) {
       const peers = await this.#source.turnedAway(root, { id: this.#peer, rack })
       await this.#send(encodeMessage({ t: 'full', peers: tellablePeers(peers) }))
       await this.#stream.close()

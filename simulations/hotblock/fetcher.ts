@@ -1,7 +1,6 @@
 /** The fetching side of a virtual node. */
 import { TICK_MS } from '../../node/decisions/fetch/limits.ts'
 import {
-  type Claim,
   type FetchAction,
   FetchMachine,
   ITEM_GOOD,
@@ -338,7 +337,7 @@ export class Fetcher {
       if (!this.active) return
       switch (action.do) {
         case 'get':
-          this.#get(action.peer, action.request, action.items, action.claim)
+          this.#get(action)
           break
         case 'cancel':
           this.#cancel(action.request)
@@ -355,13 +354,14 @@ export class Fetcher {
     }
   }
 
-  #get(peer: string, request: number, items: readonly number[], claim: Claim): void {
+  #get({ peer, request, items, claim, told }: FetchAction & { do: 'get' }): void {
     const server = this.#servers.get(peer)?.node
     if (server === undefined) return
     this.#asked.set(request, { server, items })
     const { pieces } = this.#node.world.run.cluster.image
-    const claims = claim === undefined ? [] : [...new Set(items.map((item) => pieces[item]!))]
-    if (claim !== undefined) this.#node.server.note([], claims)
+    const named = told ? [...new Set(items.map((item) => pieces[item]!))] : []
+    if (told) this.#node.server.note([], named)
+    const claims = claim === undefined ? [] : named
     this.#node.tell(server, () => server.server.get(this.#node, request, items, claims, claim?.wishes ?? []))
   }
 

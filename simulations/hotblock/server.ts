@@ -42,7 +42,7 @@ export class Server {
   constructor(node: VirtualNode) {
     this.#node = node
     this.#machine = new ServeMachine(node.host.rateUpBytes)
-    this.#book = new SwarmBook(node.random)
+    this.#book = new SwarmBook(node.random, node.rack)
   }
 
   get queued(): number {
@@ -71,7 +71,7 @@ export class Server {
     const node = this.#node
     const number = this.#next++
     const key = `${number}`
-    if (!this.#book.admits(peers) || !this.#machine.open(key)) {
+    if (!this.#book.admits(peers, client.rack) || !this.#machine.open(key)) {
       const hints = this.#book.refused(node.now, client.hint)
       return { serving: undefined, hints }
     }

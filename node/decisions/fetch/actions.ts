@@ -6,8 +6,8 @@ import type { Items } from './demand.ts'
 export type DropReason = 'silent' | 'wrong-block'
 
 /**
- * Set where nobody else is known to have what is asked for: the builder may say that another worker is getting it, and
- * others are to hear of it. `wishes` are other pieces of which the same holds, which would do as well.
+ * Set where nobody but the builder is known to have what is asked for: it may say that another worker is getting it.
+ * `wishes` are other pieces of which the same holds, which would do as well.
  */
 export type Claim = { readonly wishes: readonly number[] } | undefined
 
@@ -18,6 +18,8 @@ export type FetchAction =
       readonly request: number
       readonly items: readonly number[]
       readonly claim: Claim
+      /** Others are to hear that this node is getting it, for them to have it from here. */
+      readonly told: boolean
     }
   | { readonly do: 'cancel'; readonly peer: string; readonly request: number }
   | { readonly do: 'drop'; readonly peer: string; readonly reason: DropReason }

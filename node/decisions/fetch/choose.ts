@@ -1,22 +1,47 @@
 import { getBit, newBits, setBit } from '../../../protocols/bits.ts'
 import type { Random } from '../../../protocols/ports.ts'
 import type { Demand } from './demand.ts'
-import { CLAIM_MS, SAMPLE_PIECES, SCAN_PIECES_MAX, WISHES_MAX } from './limits.ts'
+import { CLAIM_MS, NEAR_CLAIM_MS, SAMPLE_PIECES, SCAN_PIECES_MAX, WISHES_MAX } from './limits.ts'
 import type { PeerState } from './peer.ts'
+
+/** Which of the pieces that a peer may have it is asked for. */
+export interface Rule {
+  /** Only what nobody else of the swarm, or of this node's rack, holds or is getting. */
+  readonly spare?: 'swarm' | 'rack'
+  /** Only pieces that are this node's own share. */
+  readonly isOwn?: (piece: number) => boolean
+}
 
 /** How many of the peers that deliver, the builder apart, hold what: the less, the sooner it is asked for. */
 export class Scarcity {
   /** Per piece: peers that hold it whole. */
   readonly holders: Uint16Array
+  /** Per piece: of those, how many stand in this node's rack. */
+  readonly nearHolders: Uint16Array
   /** Per item: peers that hold it in another image. */
   readonly hookHolders: Uint16Array
   /** Per piece: when a peer last said that it is getting it, milliseconds. */
   readonly claimedAt: Float64Array
+  /** And when a peer of this node's rack said so. */
+  readonly nearClaimedAt: Float64Array
 
   constructor(pieces: number, items: number) {
     this.holders = new Uint16Array(pieces)
+    this.nearHolders = new Uint16Array(pieces)
     this.hookHolders = new Uint16Array(items)
     this.claimedAt = new Float64Array(pieces).fill(Number.NEGATIVE_INFINITY)
+    this.nearClaimedAt = new Float64Array(pieces).fill(Number.NEGATIVE_INFINITY)
+  }
+
+  /** Is the piece held where that matters? */
+  isHeld(piece: number, spare: Rule['spare']): boolean {
+    return spare !== undefined && (spare === 'swarm' ? this.holders : this.nearHolders)[piece]! > 0
+  }
+
+  /** Is somebody getting the piece from whom it will come? */
+  isClaimed(piece: number, spare: Rule['spare'], now: number): boolean {
+    if (spare === 'rack') return now - this.nearClaimedAt[piece]! < NEAR_CLAIM_MS
+    return now - this.claimedAt[piece]! < CLAIM_MS
   }
 
   /** Whether what the peer holds counts; the builder's never does. */
@@ -28,7 +53,7 @@ export class Scarcity {
     this.#addItems(peer, by)
     if (!peer.all && peer.held === undefined) return
     for (let piece = 0; piece < this.holders.length; piece++) {
-      if (peer.all || getBit(peer.held!, piece)) this.holders[piece]! += by
+      if (peer.all || getBit(peer.held!, piece)) this.#addPiece(peer, piece, by)
     }
   }
 
@@ -49,10 +74,15 @@ export class Scarcity {
       peer.held ??= newBits(this.holders.length)
       if (getBit(peer.held, piece)) continue
       setBit(peer.held, piece)
-      if (peer.counted && !peer.all) this.holders[piece]!++
+      if (peer.counted && !peer.all) this.#addPiece(peer, piece, 1)
       if (isOpen(piece)) peer.offers.add(piece, isOpen)
     }
-    for (const piece of getting) if (piece < this.claimedAt.length) this.claimedAt[piece] = now
+    for (const piece of getting) {
+      if (piece >= this.claimedAt.length) continue
+      this.claimedAt[piece] = now
+      // The builder tells of what others get, wherever they stand.
+      if (peer.near && peer.role === 'swarm') this.nearClaimedAt[piece] = now
+    }
   }
 
   /** A peer answered which items it holds in other images; an earlier answer is void. */
@@ -63,16 +93,21 @@ export class Scarcity {
     if (peer.counted) this.#addItems(peer, 1)
   }
 
+  #addPiece({ near }: PeerState, piece: number, by: 1 | -1): void {
+    this.holders[piece]! += by
+    if (near) this.nearHolders[piece]! += by
+  }
+
   #addItems({ items }: PeerState, by: 1 | -1): void {
     if (items === undefined) return
     for (let item = 0; item < this.hookHolders.length; item++) if (getBit(items, item)) this.hookHolders[item]! += by
   }
 }
 
-/** Other peers first, in random order; the builder last, for what they leave over. */
+/** Peers of this rack first, each kind in random order; the builder last, for what they leave over. */
 export function choosePeerOrder(peers: Iterable<PeerState>, random: Random): PeerState[] {
   return [...peers]
-    .map((peer) => ({ peer, key: peer.role === 'builder' ? 1 : random() }))
+    .map((peer) => ({ peer, key: peer.role === 'builder' ? 2 : random() + (peer.near ? 0 : 1) }))
     .sort((a, b) => a.key - b.key)
     .map(({ peer }) => peer)
 }
@@ -80,25 +115,23 @@ export function choosePeerOrder(peers: Iterable<PeerState>, random: Random): Pee
 /**
  * The piece to ask a peer for: the one that it was asked for last, so that pieces become whole and others can have
  * them from here; then, of a random sample of those with wanted blocks, the one that the fewest others hold.
- * @param spare the peer is a builder to be spared: only what nobody else holds or is getting
- * @param isOwn only pieces that are this node's own share, as far as a sample finds them
  */
 export function choosePiece(
   demand: Demand,
   peer: PeerState,
   scarcity: Scarcity,
-  spare: boolean,
+  rule: Rule,
   now: number,
   random: Random,
-  isOwn?: (piece: number) => boolean,
 ): number | undefined {
-  const last = peer.piece
+  const { piece: last } = peer
   if (last !== undefined && demand.isOpen(last) && peer.mayHavePiece(last)) {
-    if (!(spare && scarcity.holders[last]! > 0) && hasSome(demand, peer, scarcity, last, spare)) return last
+    if (!scarcity.isHeld(last, rule.spare) && hasSome(demand, peer, scarcity, last, rule)) return last
   }
-  const score = scoring(demand, peer, scarcity, spare, now, isOwn)
-  if (!peer.mayHaveAny) return peer.offers.choose(SAMPLE_PIECES, random, (piece) => demand.isOpen(piece), score)
-  return chooseOpen(demand, isOwn === undefined ? SCAN_PIECES_MAX : 0, random, score)
+  const score = scoring(demand, peer, scarcity, rule, now)
+  const scan = rule.isOwn === undefined ? SCAN_PIECES_MAX : SAMPLE_PIECES
+  if (!peer.mayHaveAny) return peer.offers.choose(SAMPLE_PIECES, scan, random, (piece) => demand.isOpen(piece), score)
+  return chooseOpen(demand, scan, random, score)
 }
 
 /** Some other pieces that nobody but the builder has, at random. */
@@ -109,7 +142,7 @@ export function chooseWishes(
   now: number,
   random: Random,
 ): number[] {
-  const score = scoring(demand, builder, scarcity, true, now)
+  const score = scoring(demand, builder, scarcity, { spare: 'swarm' }, now)
   const wishes = new Set<number>()
   for (let i = 0; i < WISHES_MAX && demand.openCount > 0; i++) {
     const piece = demand.openPiece(Math.floor(random() * demand.openCount))
@@ -123,18 +156,17 @@ function scoring(
   demand: Demand,
   peer: PeerState,
   scarcity: Scarcity,
-  spare: boolean,
+  rule: Rule,
   now: number,
-  isOwn?: (piece: number) => boolean,
 ): (piece: number) => number {
+  const { spare, isOwn } = rule
+  // What another worker is getting from the builder is not asked of it again: it will come from that worker.
+  const minds = spare === 'rack' || peer.role === 'builder'
   return (piece) => {
-    if (!peer.mayHavePiece(piece)) return Number.POSITIVE_INFINITY
-    const held = scarcity.holders[piece]!
-    if (spare && held > 0) return Number.POSITIVE_INFINITY
-    // What another worker is getting from the builder is not asked of it again: it will come from that worker.
-    if (peer.role === 'builder' && now - scarcity.claimedAt[piece]! < CLAIM_MS) return Number.POSITIVE_INFINITY
+    if (!peer.mayHavePiece(piece) || scarcity.isHeld(piece, spare)) return Number.POSITIVE_INFINITY
+    if (minds && scarcity.isClaimed(piece, spare, now)) return Number.POSITIVE_INFINITY
     if (isOwn !== undefined && !isOwn(piece)) return Number.POSITIVE_INFINITY
-    return hasSome(demand, peer, scarcity, piece, spare) ? held : Number.POSITIVE_INFINITY
+    return hasSome(demand, peer, scarcity, piece, rule) ? scarcity.holders[piece]! : Number.POSITIVE_INFINITY
   }
 }
 
@@ -160,17 +192,18 @@ function chooseOpen(
     consider(demand.openPiece(isSampled ? Math.floor(random() * count) : (start + i) % count))
   }
   if (!isSampled) return best
-  for (let i = 0; i < Math.min(count, scan) && best === undefined; i++) consider(demand.openPiece((start + i) % count))
+  for (let i = 0; i < Math.min(count, scan - SAMPLE_PIECES) && best === undefined; i++)
+    consider(demand.openPiece((start + i) % count))
   return best
 }
 
 /** Is there a block in the piece that this peer may be asked for? */
-function hasSome(demand: Demand, peer: PeerState, scarcity: Scarcity, piece: number, spare: boolean): boolean {
-  const certain = peer.lacks.size === 0 && !spare && (peer.all || peer.items === undefined)
+function hasSome(demand: Demand, peer: PeerState, scarcity: Scarcity, piece: number, { spare }: Rule): boolean {
+  const certain = peer.lacks.size === 0 && spare !== 'swarm' && (peer.all || peer.items === undefined)
   if (certain) return true
   for (let item = demand.firstItem(piece); item < demand.firstItem(piece + 1); item++) {
     if (!demand.isWanted(item) || !peer.hasItem(item, piece)) continue
-    if (!spare || scarcity.hookHolders[item] === 0) return true
+    if (spare !== 'swarm' || scarcity.hookHolders[item] === 0) return true
   }
   return false
 }

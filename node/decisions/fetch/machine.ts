@@ -13,13 +13,13 @@
  *  4. A silent peer's blocks are asked from others within a second; at the end so are those of slow peers.
  *  5. A peer that sends a wrong block is dropped, and everything it owes is wanted again.
  */
-import { getBit } from '../../../protocols/bits.ts'
 import type { Random } from '../../../protocols/ports.ts'
 import { Bucket } from '../bucket.ts'
 import type { Limiter } from '../rates.ts'
 import { KEPT_PIECES_MAX } from '../spread.ts'
 import { type FetchAction, type FetchInit, ITEM_GOOD, ITEM_WRONG } from './actions.ts'
-import { choosePeerOrder, choosePiece, chooseWishes, Scarcity } from './choose.ts'
+import { choosePeerOrder } from './choose.ts'
+import { Chooser } from './chooser.ts'
 import { Demand } from './demand.ts'
 import { lateItems } from './end.ts'
 import {
@@ -38,7 +38,6 @@ import {
 } from './limits.ts'
 import { Meter } from './meter.ts'
 import { PeerState, type Request, type Role } from './peer.ts'
-import { Shares } from './shares.ts'
 import { isSpared } from './spare.ts'
 
 export * from './actions.ts'
@@ -48,8 +47,7 @@ export class FetchMachine {
   readonly #peers = new Map<string, PeerState>()
   readonly #random: Random
   readonly #rack: string | undefined
-  readonly #scarcity: Scarcity
-  readonly #shares: Shares
+  readonly chooser: Chooser
   readonly #limiter: Limiter
   #builderFromMs: number
   #inFlightBytes = 0
@@ -61,17 +59,15 @@ export class FetchMachine {
   /** Wire bytes per byte of blocks, smoothed: what a request will cost of the rate limit. */
   #wireRatio = 1
   #tickedAt: number | undefined
-  readonly #isOpen = (piece: number): boolean => this.demand.isOpen(piece)
   #actions: FetchAction[] = []
 
   constructor(init: FetchInit) {
     this.demand = new Demand(init.items)
-    this.#shares = new Shares(init.self ?? '')
     this.#random = init.random
     this.#rack = init.rack
     this.#limiter = init.limiter ?? new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
-    this.#scarcity = new Scarcity(init.items.pieceCount, init.items.lengths.length)
+    this.chooser = new Chooser(this.demand, { self: init.self ?? '', rack: init.rack, random: init.random })
   }
 
   get peers(): ReadonlyMap<string, PeerState> {
@@ -105,9 +101,8 @@ export class FetchMachine {
     const peer = new PeerState(id, role, now)
     peer.near = rack !== undefined && rack === this.#rack
     peer.all = holdsAll
-    this.#scarcity.count(peer, true)
     this.#peers.set(id, peer)
-    if (role === 'swarm' && !holdsAll) this.#shares.join(id)
+    this.chooser.opened(peer)
     return this.#decide(now)
   }
 
@@ -116,7 +111,7 @@ export class FetchMachine {
     const peer = this.#peers.get(id)
     if (peer === undefined) return []
     peer.heardAt = now
-    this.#scarcity.note(peer, now, held, getting, this.#isOpen)
+    this.chooser.holds(peer, now, held, getting)
     return this.#decide(now, peer)
   }
 
@@ -125,7 +120,7 @@ export class FetchMachine {
     const peer = this.#peers.get(id)
     if (peer === undefined || peer.all) return []
     peer.heardAt = now
-    this.#scarcity.noteItems(peer, bits)
+    this.chooser.scarcity.noteItems(peer, bits)
     return this.#decide(now)
   }
 
@@ -205,7 +200,7 @@ export class FetchMachine {
     if (peer === undefined || request === undefined) return []
     peer.heardAt = now
     const { pieces } = this.demand.items
-    for (const item of request.items) this.#scarcity.claimedAt[pieces[item]!] = now
+    for (const item of request.items) this.chooser.scarcity.claimedAt[pieces[item]!] = now
     this.#release(request)
     peer.kept = kept.slice(0, KEPT_PIECES_MAX)
     if (kept.length === 0) peer.nothingUntil = now + NOTHING_MS
@@ -220,7 +215,7 @@ export class FetchMachine {
     const slow = this.#builderRate() * SLOW_SHARE
     for (const peer of [...this.#peers.values()]) {
       const silentMs = peer.silentMs(now)
-      this.#scarcity.count(peer, silentMs <= SILENT_HEDGE_MS && (peer.rate === 0 || peer.rate >= slow))
+      this.chooser.scarcity.count(peer, silentMs <= SILENT_HEDGE_MS && (peer.rate === 0 || peer.rate >= slow))
       if (silentMs > SILENT_DROP_MS) {
         this.#actions.push({ do: 'drop', peer: peer.id, reason: 'silent' })
         this.#forget(peer.id)
@@ -256,9 +251,8 @@ export class FetchMachine {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
     this.#peers.delete(id)
-    this.#shares.leave(id)
     for (const request of peer.requests.values()) this.#release(request)
-    this.#scarcity.count(peer, false)
+    this.chooser.gone(peer)
   }
 
   /** @param only what happened can have changed nothing but what this peer may be asked for */
@@ -286,25 +280,24 @@ export class FetchMachine {
   }
 
   #fill(now: number, peers: Iterable<PeerState>): void {
-    this.#offerOpened()
+    const { chooser } = this
+    chooser.offerOpened(this.#peers.values())
     if (this.demand.wanted === 0) return
     const free: PeerState[] = []
-    for (const peer of peers) {
-      if (peer.nothingAt !== peer.changes + this.demand.wants && this.#mayAsk(peer, now)) free.push(peer)
-    }
+    for (const peer of peers) if (!chooser.hasNothing(peer) && this.#mayAsk(peer, now)) free.push(peer)
     // What only the builder has comes first: the swarm is no faster than the builder gives out new blocks.
-    for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => this.#rare(peer, now))
-    for (const peer of choosePeerOrder(free, this.#random))
-      this.#askFor(peer, now, false, () => this.#choose(peer, now))
+    for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => chooser.rare(peer, now))
+    for (const peer of choosePeerOrder(free, this.#random)) {
+      const isFar = chooser.isFar(peer)
+      this.#askFor(peer, now, isFar, () => {
+        if (peer.role === 'builder') return chooser.fromBuilder(peer, this.#isSpared(peer, now), now)
+        return isFar ? chooser.fromFar(peer, this.#inFlightBytes, now) : chooser.from(peer, now)
+      })
+    }
   }
 
-  #offerOpened(): void {
-    const opened = this.demand.takeOpened()
-    if (opened.length === 0) return
-    for (const { held, offers } of this.#peers.values()) {
-      if (held === undefined) continue
-      for (const piece of opened) if (getBit(held, piece)) offers.add(piece, this.#isOpen)
-    }
+  #isSpared(builder: PeerState, now: number): boolean {
+    return isSpared(builder, this.#peers.values(), this.#others.rate(now), now)
   }
 
   #askFor(peer: PeerState, now: number, claim: boolean, choose: () => number[]): void {
@@ -326,43 +319,6 @@ export class FetchMachine {
     return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#limiter.waitMs(now) === 0
   }
 
-  /** Of the builder first what nobody else holds or is getting; the rest only if it need not be spared. */
-  #choose(peer: PeerState, now: number): number[] {
-    if (peer.role !== 'builder') return this.#take(peer, false, now)
-    const spared = isSpared(peer, this.#peers.values(), this.#others.rate(now), now)
-    const items = spared ? [] : this.#take(peer, false, now)
-    if (items.length === 0) peer.nothingUntil = now + NOTHING_MS
-    return items
-  }
-
-  #rare(builder: PeerState, now: number): number[] {
-    for (let piece = builder.kept.pop(); piece !== undefined; piece = builder.kept.pop()) {
-      if (this.demand.isOpen(piece)) return this.#takeFrom(piece, builder, true)
-    }
-    const own = this.#take(builder, true, now, (piece) => this.#shares.isOwn(piece))
-    return own.length > 0 ? own : this.#take(builder, true, now)
-  }
-
-  #take(peer: PeerState, spare: boolean, now: number, isOwn?: (piece: number) => boolean): number[] {
-    const piece = choosePiece(this.demand, peer, this.#scarcity, spare, now, this.#random, isOwn)
-    if (piece === undefined) {
-      // What the builder is not asked for now, because others are getting it, may be asked for later.
-      if (peer.role !== 'builder') peer.nothingAt = peer.changes + this.demand.wants
-      return []
-    }
-    return this.#takeFrom(piece, peer, spare, isOwn)
-  }
-
-  #takeFrom(piece: number, peer: PeerState, spare: boolean, isOwn?: (piece: number) => boolean): number[] {
-    peer.piece = piece
-    const { pieces } = this.demand.items
-    const { hookHolders, holders } = this.#scarcity
-    const takes = (item: number) => peer.hasItem(item, pieces[item]!) && !(spare && hookHolders[item]! > 0)
-    const enters = (next: number) =>
-      peer.mayHavePiece(next) && !(spare && holders[next]! > 0) && (isOwn === undefined || isOwn(next))
-    return this.demand.take(piece, takes, enters)
-  }
-
   #builderRate(): number {
     let rate = 0
     for (const peer of this.#peers.values()) if (peer.role === 'builder') rate = Math.max(rate, peer.rate)
@@ -379,8 +335,8 @@ export class FetchMachine {
     peer.sent(request)
     this.#inFlightBytes += bytes
     this.#limiter.spend(now, bytes * this.#wireRatio)
-    const claim = claims ? { wishes: chooseWishes(this.demand, peer, this.#scarcity, now, this.#random) } : undefined
-    this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim })
+    const claim = claims && peer.role === 'builder' ? { wishes: this.chooser.wishes(peer, now) } : undefined
+    this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim, told: claims })
   }
 
   /** Nothing is left to ask for the first time: what has been under way for long is asked from a second peer. */

@@ -26,12 +26,14 @@ export class Offers {
 
   /**
    * @param count pieces that are looked at, at random
+   * @param countMax and while none of them will do
    * @param isOpen pieces that are not wanted any more are dropped on the way
    * @param score the less the better; Infinity: not this one
-   * @returns the best; undefined if none of all offers will do
+   * @returns the best; undefined if none of those that were looked at will do
    */
   choose(
     count: number,
+    countMax: number,
     random: Random,
     isOpen: (piece: number) => boolean,
     score: (piece: number) => number,
@@ -40,7 +42,7 @@ export class Offers {
     let best: number | undefined
     let bestScore = Number.POSITIVE_INFINITY
     // The first `looked` entries are those that were looked at.
-    for (let looked = 0; looked < pieces.length && (looked < count || best === undefined); ) {
+    for (let looked = 0; looked < pieces.length && looked < (best === undefined ? countMax : count); ) {
       const at = looked + Math.floor(random() * (pieces.length - looked))
       const piece = pieces[at]!
       if (!isOpen(piece)) {

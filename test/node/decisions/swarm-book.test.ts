@@ -3,6 +3,7 @@ import * as assert from 'uvu/assert'
 import {
   FEW_SESSIONS,
   HINTS_MAX,
+  NEAR_SESSIONS,
   PEER_LIFE_MS,
   PEERS_KNOWN_MAX,
   type PeerHint,
@@ -19,7 +20,7 @@ function hint(i: number, rack?: string): PeerHint {
 }
 
 test('in a small swarm everybody hears of everybody', () => {
-  const book = new SwarmBook(seededRandom(1))
+  const book = new SwarmBook(seededRandom(1), undefined)
   const told = new Map<number, Set<string>>()
   for (let i = 0; i < 6; i++) {
     told.set(i, new Set())
@@ -33,7 +34,7 @@ test('in a small swarm everybody hears of everybody', () => {
 })
 
 test('in a large one the messages for a newcomer are bounded, and what one session is told', () => {
-  const book = new SwarmBook(seededRandom(1))
+  const book = new SwarmBook(seededRandom(1), undefined)
   const told = new Map<number, number>()
   for (let i = 0; i < 200; i++) {
     const tellings = book.joined(0, i, hint(i))
@@ -47,24 +48,37 @@ test('in a large one the messages for a newcomer are bounded, and what one sessi
 })
 
 test('who has few sessions finds room where others do not', () => {
-  const book = new SwarmBook(seededRandom(1))
+  const book = new SwarmBook(seededRandom(1), undefined)
   for (let i = 0; i < SWARM_SESSIONS; i++) {
-    assert.ok(book.admits(100))
+    assert.ok(book.admits(100, undefined))
     book.joined(0, i, hint(i))
   }
-  assert.not.ok(book.admits(FEW_SESSIONS))
+  assert.not.ok(book.admits(FEW_SESSIONS, undefined))
   for (let i = SWARM_SESSIONS; i < SWARM_SESSIONS_MAX; i++) {
-    assert.ok(book.admits(FEW_SESSIONS - 1))
+    assert.ok(book.admits(FEW_SESSIONS - 1, undefined))
     book.joined(0, i, hint(i))
   }
-  assert.not.ok(book.admits(0))
+  assert.not.ok(book.admits(0, undefined))
   book.left(3)
-  assert.ok(book.admits(0))
+  assert.ok(book.admits(0, undefined))
   assert.is(book.sessions, SWARM_SESSIONS_MAX - 1)
 })
 
+test('peers of the own rack find room where others do not, as many as each opens', () => {
+  const book = new SwarmBook(seededRandom(1), 'mine')
+  for (let i = 0; i < SWARM_SESSIONS; i++) book.joined(0, i, hint(i, 'other'))
+  assert.not.ok(book.admits(FEW_SESSIONS, 'other'))
+  for (let i = 0; i < NEAR_SESSIONS; i++) {
+    assert.ok(book.admits(FEW_SESSIONS, 'mine'))
+    book.joined(0, 100 + i, hint(100 + i, 'mine'))
+  }
+  assert.not.ok(book.admits(FEW_SESSIONS, 'mine'))
+  book.left(100)
+  assert.ok(book.admits(FEW_SESSIONS, 'mine'))
+})
+
 test('who finds no room hears of others, of its own rack first, and others hear of it later', () => {
-  const book = new SwarmBook(seededRandom(1))
+  const book = new SwarmBook(seededRandom(1), undefined)
   for (let i = 0; i < 100; i++) book.joined(0, i, hint(i, i < 20 ? 'mine' : 'other'))
   const hints = book.refused(0, hint(200, 'mine'))
   assert.is(hints.length, HINTS_MAX)
@@ -73,7 +87,7 @@ test('who finds no room hears of others, of its own rack first, and others hear 
 })
 
 test('peers that nobody speaks of any more are forgotten; no more than a bound are known', () => {
-  const book = new SwarmBook(seededRandom(1))
+  const book = new SwarmBook(seededRandom(1), undefined)
   book.heardOf(0, [hint(1)])
   assert.is(book.choose(PEER_LIFE_MS, 10).length, 1)
   assert.is(book.choose(2 * PEER_LIFE_MS, 10).length, 0)
@@ -87,7 +101,7 @@ test('peers that nobody speaks of any more are forgotten; no more than a bound a
 })
 
 test('a rack that was said once is not forgotten by a hint without it', () => {
-  const book = new SwarmBook(seededRandom(1))
+  const book = new SwarmBook(seededRandom(1), undefined)
   book.heardOf(0, [hint(1, 'r')])
   book.heardOf(1, [hint(1)])
   assert.is(book.choose(1, 1)[0]!.rack, 'r')

@@ -91,6 +91,17 @@ test('a full server is not held by a client that says nothing of what it wants',
   assert.is(codeOf(await served), 'BAD_MESSAGE')
 })
 
+test('a client that is sent away hears which of its wishes are kept for it', async () => {
+  const source = new MemorySource()
+  source.grants = false
+  const { session, told } = await sessionWith(source)
+  await session.open(ROOT, undefined)
+  session.get(5, new Uint8Array(32), Uint32Array.of(1), { pieces: [1], wishes: [8, 9] })
+  await until(() => told.claimed.length > 0, 'the answer')
+  assert.equal(told.claimed, [{ request: 5, kept: [8] }])
+  session.close()
+})
+
 test('client and server tell each other where they stand, if they know', async () => {
   for (const rack of [undefined, 'rack-7', 'x'.repeat(RACK_CHARS_MAX)]) {
     const source = new MemorySource()

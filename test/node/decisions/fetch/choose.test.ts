@@ -10,6 +10,7 @@ import { evenItems, itemsOf, peerOf } from './helpers.ts'
 
 const SEGMENTS = 10
 const PER = 4
+const SPARE = { spare: 'swarm' } as const
 const isOpen = (): boolean => true
 
 function world(pieces = SEGMENTS): { demand: Demand; scarcity: Scarcity } {
@@ -44,7 +45,7 @@ test('of what a peer holds the rarest is taken', () => {
   scarcity.count(other, true)
   scarcity.note(other, 0, [0, 1, 2, 3, 4, 5, 6, 8, 9], [], isOpen)
   for (let seed = 0; seed < 20; seed++) {
-    assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(seed)), 7)
+    assert.is(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(seed)), 7)
   }
 })
 
@@ -53,7 +54,7 @@ test('among equally rare ones chance decides', () => {
   const peer = peerOf('full', 'swarm', true)
   const chosen = new Set<number | undefined>()
   for (let seed = 0; seed < 200; seed++) {
-    chosen.add(choosePiece(demand, peer, scarcity, false, 0, seededRandom(seed)))
+    chosen.add(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(seed)))
   }
   assert.is(chosen.size, SEGMENTS)
 })
@@ -63,30 +64,30 @@ test('a piece that a peer was asked for is gone on with until it is whole', () =
   const peer = peerOf('builder', 'builder', true)
   peer.piece = 3
   demand.ask(12)
-  for (const spare of [false, true]) {
-    assert.is(choosePiece(demand, peer, scarcity, spare, 0, seededRandom(1)), 3)
+  for (const rule of [{}, SPARE]) {
+    assert.is(choosePiece(demand, peer, scarcity, rule, 0, seededRandom(1)), 3)
   }
   for (const item of [13, 14, 15]) demand.ask(item)
-  assert.is.not(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), 3)
+  assert.is.not(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(1)), 3)
 })
 
 test('nothing is asked of a peer that holds nothing of what is wanted', () => {
   const { demand, scarcity } = world()
   const peer = peerOf('empty')
-  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
+  assert.is(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(1)), undefined)
   scarcity.note(peer, 0, [2], [], isOpen)
-  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), 2)
+  assert.is(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(1)), 2)
   for (const item of itemsOf(8, 12)) demand.done(item)
-  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
+  assert.is(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(1)), undefined)
 })
 
 test('what a peer said it lacks is not asked of it again', () => {
   const { demand, scarcity } = world()
   const peer = peerOf('full', 'swarm', true)
   for (let item = 0; item < SEGMENTS * PER; item++) if (item !== 21) peer.lacks.add(item)
-  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), 5)
+  assert.is(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(1)), 5)
   peer.lacks.add(21)
-  assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(1)), undefined)
+  assert.is(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(1)), undefined)
 })
 
 test('a peer that holds one piece of very many is not left idle', () => {
@@ -95,7 +96,7 @@ test('a peer that holds one piece of very many is not left idle', () => {
   const peer = peerOf('little')
   scarcity.note(peer, 0, [777], [], isOpen)
   for (let seed = 0; seed < 20; seed++) {
-    assert.is(choosePiece(demand, peer, scarcity, false, 0, seededRandom(seed)), 777)
+    assert.is(choosePiece(demand, peer, scarcity, {}, 0, seededRandom(seed)), 777)
   }
 })
 
@@ -106,14 +107,14 @@ test('a spared builder is asked only for what nobody else holds or is getting', 
   scarcity.count(other, true)
   scarcity.note(other, 0, [0, 1, 2, 3], [4, 5, 6, 7], isOpen)
   for (let seed = 0; seed < 30; seed++) {
-    const piece = choosePiece(demand, builder, scarcity, true, 0, seededRandom(seed))!
+    const piece = choosePiece(demand, builder, scarcity, SPARE, 0, seededRandom(seed))!
     assert.ok(piece >= 8, `${piece}`)
   }
   for (const item of itemsOf(32, 40)) demand.ask(item)
-  assert.is(choosePiece(demand, builder, scarcity, true, 0, seededRandom(1)), undefined)
-  const later = choosePiece(demand, builder, scarcity, true, CLAIM_MS, seededRandom(1))!
+  assert.is(choosePiece(demand, builder, scarcity, SPARE, 0, seededRandom(1)), undefined)
+  const later = choosePiece(demand, builder, scarcity, SPARE, CLAIM_MS, seededRandom(1))!
   assert.ok(later >= 4 && later < 8, 'a claim lapses')
-  assert.is.not(choosePiece(demand, builder, scarcity, false, 0, seededRandom(1)), undefined)
+  assert.is.not(choosePiece(demand, builder, scarcity, {}, 0, seededRandom(1)), undefined)
 })
 
 test('a spared builder is not asked for blocks that others hold in other images', () => {
@@ -122,9 +123,9 @@ test('a spared builder is not asked for blocks that others hold in other images'
   const hook = peerOf('hook', 'hook')
   scarcity.count(hook, true)
   scarcity.noteItems(hook, bitsOf(8, [0, 1, 2, 3, 4]))
-  assert.is(choosePiece(demand, builder, scarcity, true, 0, seededRandom(1)), 1)
+  assert.is(choosePiece(demand, builder, scarcity, SPARE, 0, seededRandom(1)), 1)
   scarcity.noteItems(hook, bitsOf(8, itemsOf(0, 8)))
-  assert.is(choosePiece(demand, builder, scarcity, true, 0, seededRandom(1)), undefined)
+  assert.is(choosePiece(demand, builder, scarcity, SPARE, 0, seededRandom(1)), undefined)
 })
 
 test('piece numbers that the image does not have are passed over', () => {

@@ -201,7 +201,7 @@ test('a peer is not silent because this node stood still', () => {
   bench.wait(200)
   bench.now += 2 * SILENT_DROP_MS
   assert.equal(bench.machine.tick(bench.now), [
-    { do: 'get', peer: 'b', request: 2, claim: undefined, items: itemsOf(0, FRAME) },
+    { do: 'get', peer: 'b', request: 2, claim: undefined, told: false, items: itemsOf(0, FRAME) },
   ])
   bench.now += TICK_MS
   assert.equal(bench.machine.tick(bench.now), [], 'the end of the fetch is doubled, nobody is dropped')

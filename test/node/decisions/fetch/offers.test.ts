@@ -11,6 +11,7 @@ test('nothing is offered, or nothing that will do', () => {
   assert.is(
     offers.choose(
       4,
+      5000,
       seededRandom(1),
       () => true,
       () => 1,
@@ -21,6 +22,7 @@ test('nothing is offered, or nothing that will do', () => {
   assert.is(
     offers.choose(
       4,
+      5000,
       seededRandom(1),
       () => true,
       () => INFINITY,
@@ -30,6 +32,7 @@ test('nothing is offered, or nothing that will do', () => {
   assert.is(
     offers.choose(
       4,
+      5000,
       seededRandom(1),
       () => true,
       () => 1,
@@ -45,6 +48,7 @@ test('what is not wanted any more is dropped on the way', () => {
   assert.is(
     offers.choose(
       1,
+      5000,
       seededRandom(1),
       (piece) => piece === 3,
       () => 1,
@@ -60,7 +64,7 @@ test('a sample that will not do is no reason to stop looking', () => {
   for (let seed = 0; seed < 20; seed++) {
     const score = (piece: number): number => (piece === 777 ? 1 : INFINITY)
     assert.is(
-      offers.choose(4, seededRandom(seed), () => true, score),
+      offers.choose(4, 5000, seededRandom(seed), () => true, score),
       777,
     )
   }
@@ -81,7 +85,7 @@ test('a sample as large as all that is offered finds the best, which is wanted; 
         }
         continue
       }
-      const chosen = offers.choose(INFINITY, random, isOpen, (each) => scores[each]!)
+      const chosen = offers.choose(INFINITY, 5000, random, isOpen, (each) => scores[each]!)
       assert.is(scores[chosen!], Math.min(...[...open].map((each) => scores[each]!)))
       open.delete(chosen!)
     }
