@@ -123,7 +123,7 @@ test('prologue: whatever goes wrong, the job goes on', () =>
 
 test('the submit filter passes the script on as it is, and the seeds are told', () =>
   withTorque(async (hooks) => {
-    await hooks.set({ HOTBLOCK_SEEDS: "'r[1-2]n1'" })
+    await hooks.set({ HOTBLOCK_SEEDS: "'r[1-2]n1'", HOTBLOCK_RACKS: "'r3n[1-2] r4n1'" })
     for (const script of [
       SCRIPT,
       '',
@@ -141,6 +141,7 @@ test('the submit filter passes the script on as it is, and the seeds are told', 
     assert.equal(call!.args.slice(0, 6), ['hook', 'submit', '--scheduler', 'torque', '--job', ''])
     assert.is(call!.stdin, '#HOTBLOCK image=web\n#HOTBLOCK image=base\n')
     assert.is(option(call!, '--seeds'), 'r[1-2]n1')
+    assert.is(option(call!, '--racks'), 'r3n[1-2] r4n1')
     cleanEnvironment(call!)
     await until('nothing is left', async () => !(await readdir(hooks.directory)).some((name) => name.includes('qsub')))
   }))
