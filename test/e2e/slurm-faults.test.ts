@@ -1,10 +1,11 @@
 /** Whatever is wrong with hotblock, Slurm's jobs run and its nodes stay in use. */
 import { once } from 'node:events'
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { spoolOf } from '../../node/hooks/core/spool.ts'
 import { until } from '../support/hosts.ts'
 import { copyPackages, makeImage, run } from '../support/images.ts'
 import { publishOn, type RunningNode } from '../support/nodes.ts'
@@ -74,6 +75,9 @@ test_('daemons that are dead, stopped, or answer garbage; disks that are full', 
 
       for (const { pid } of [controller, n1]) process.kill(pid, 'SIGSTOP')
       await jobsRun(mesh, 'daemons are stopped')
+      // The jobs may have ended before their hooks give up; daemons that go on sooner would answer them.
+      const noted = async () => (await readdir(spoolOf(n1.home))).some((name) => name.startsWith('failures-'))
+      await until(noted, 'the hook of n1 gives up', 10_000)
       for (const { pid } of [controller, n1]) process.kill(pid, 'SIGCONT')
       await until(async () => (await failures(n1)) > 0, 'n1 counts it once it runs again', 20_000)
 
