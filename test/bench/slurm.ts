@@ -6,9 +6,12 @@ import { type SlurmMesh, withSlurmMesh } from '../support/slurm-mesh.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { median } from './measure.ts'
 
+/** What the nodes have before. */
+export const BEFORE = ['nothing', 'another image'] as const
+export type Before = (typeof BEFORE)[number]
+
 export interface SlurmRow {
-  /** What the nodes have before. */
-  readonly before: 'nothing' | 'another image'
+  readonly before: Before
   readonly how: string
   /** Seconds; from submission to the start of the job's script, from there until all nodes have the image, and both. */
   readonly toStart: number
@@ -24,6 +27,7 @@ const QUEUE_SECONDS = 20
 const JOB_MS = 600_000
 
 interface Way {
+  readonly name: string
   readonly how: string
   readonly hooks: boolean
   /** Waits in the queue; what that takes is no part of the times. */
@@ -32,18 +36,28 @@ interface Way {
 }
 
 const WAYS: readonly Way[] = [
-  { how: 'no hooks: the job waits for its own fetch', hooks: false },
-  { how: 'hooks, the job starts at once', hooks: true },
-  { how: `hooks, the job's nodes are seeds, ${QUEUE_SECONDS} s in the queue`, hooks: true, queued: true },
-  { how: 'sbcast', hooks: false, sbcast: [] },
-  { how: 'sbcast --compress=lz4', hooks: false, sbcast: ['--compress=lz4'] },
+  { name: 'none', how: 'no hooks: the job waits for its own fetch', hooks: false },
+  { name: 'hooks', how: 'hooks, the job starts at once', hooks: true },
+  {
+    name: 'seeds',
+    how: `hooks, the job's nodes are seeds, ${QUEUE_SECONDS} s in the queue`,
+    hooks: true,
+    queued: true,
+  },
+  { name: 'sbcast', how: 'sbcast', hooks: false, sbcast: [] },
+  { name: 'lz4', how: 'sbcast --compress=lz4', hooks: false, sbcast: ['--compress=lz4'] },
 ]
 
-/** @param first what the nodes have in half of the rows @param second the image of the job */
+/**
+ * @param first what the nodes have in half of the rows
+ * @param second the image of the job
+ * @param states which half, or both
+ */
 export async function benchSlurm(
   first: string,
   second: string,
   runs: number,
+  states: readonly Before[],
   say: (text: string) => void,
 ): Promise<SlurmRow[]> {
   return withDirectory((directory) => {
@@ -51,9 +65,8 @@ export async function benchSlurm(
     return withSlurmMesh(directory, { nodes: NODES, settings, conf: [] }, async (mesh) => {
       const { builder, nodes } = mesh
       await publishOn(builder, first, 'first')
-      await publishOn(builder, second, 'second')
       const rows: SlurmRow[] = []
-      for (const before of ['nothing', 'another image'] as const) {
+      for (const before of states) {
         if (before === 'another image') {
           say('the nodes fetch the first image')
           await Promise.all([...nodes.values()].map((node) => fetchOn(node, 'first')))
@@ -61,7 +74,12 @@ export async function benchSlurm(
         for (const way of WAYS) {
           say(`nodes that have ${before}: ${way.how}`)
           const times: Times[] = []
-          for (let i = 0; i < runs; i++) times.push(await once(mesh, way, second))
+          for (let i = 0; i < runs; i++) {
+            // A name of its own, as nothing is told twice that was told a moment ago.
+            const name = `${way.name}-${states.indexOf(before)}-${i + 1}`
+            await publishOn(builder, second, name)
+            times.push(await once(mesh, way, name, second))
+          }
           const of = (field: keyof Times): number => median(times.map((each) => each[field]))
           rows.push({
             before,
@@ -77,19 +95,18 @@ export async function benchSlurm(
   })
 }
 
-async function once({ slurm, installed, nodes, ...mesh }: SlurmMesh, way: Way, image: string): Promise<Times> {
+async function once(mesh: SlurmMesh, way: Way, name: string, image: string): Promise<Times> {
+  const { slurm, installed } = mesh
   if (way.hooks) await rm(installed.off, { force: true })
   else await writeFile(installed.off, '')
-  // What was told a moment ago is not told again: at allocation for 10 s, at submission for 30 s.
-  await sleep(way.queued ? 31_000 : way.hooks ? 11_000 : 0)
-  const wait = `${mesh.program} wait second --timeout 500 --home ${mesh.homeOf('$SLURMD_NODENAME')} >/dev/null`
+  const wait = `${mesh.program} wait ${name} --timeout 500 --home ${mesh.homeOf('$SLURMD_NODENAME')} >/dev/null`
   const bring =
     way.sbcast === undefined
       ? `srun --overlap bash -c '${wait} && echo usable $(date +%s.%N)'`
       : `sbcast ${way.sbcast.join(' ')} ${image} ${slurm.local}/image && echo usable $(date +%s.%N)`
   const script = [
     '#!/bin/bash',
-    ...(way.hooks ? ['#HOTBLOCK image=second'] : []),
+    ...(way.hooks ? [`#HOTBLOCK image=${name}`] : []),
     'echo start $(date +%s.%N)',
     bring,
     '',
@@ -110,14 +127,14 @@ async function once({ slurm, installed, nodes, ...mesh }: SlurmMesh, way: Way, i
   }
   const start = times('start')[0]!
   const end = Math.max(...usable)
-  await clean({ slurm, nodes })
+  await clean(mesh, name)
   return { toStart: start - submitted, toUsable: end - start, seconds: end - submitted }
 }
 
 /** The next job finds its nodes as this one has. */
-async function clean({ slurm, nodes }: Pick<SlurmMesh, 'slurm' | 'nodes'>): Promise<void> {
-  for (const [name, { api }] of nodes) {
-    await rm(`${slurm.local}.${name}/image`, { force: true })
-    if ((await api.images({ mesh: false })).some((row) => row.name === 'second')) await api.remove('second')
+async function clean({ slurm, nodes }: SlurmMesh, image: string): Promise<void> {
+  for (const [node, { api }] of nodes) {
+    await rm(`${slurm.local}.${node}/image`, { force: true })
+    if ((await api.images({ mesh: false })).some(({ name }) => name === image)) await api.remove(image)
   }
 }
