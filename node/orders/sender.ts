@@ -1,9 +1,7 @@
 /** Tells other nodes what they will need: many hosts, few at a time, each within a bound, and a report of how it went. */
-import type { Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import { SEND_TIMEOUT_MS } from '../../protocols/orders/constants.ts'
-import { sendOrder } from '../../protocols/orders/handler.ts'
 import type { Order, OrderResult } from '../../protocols/orders/messages.ts'
 import type { Clock, Log } from '../../protocols/ports.ts'
 import type { OrderReport } from '../api.ts'
@@ -23,8 +21,6 @@ const SAME_MS = 5_000
 /** A host that could not be reached is not tried again for so long: dead hosts must not keep the others waiting. */
 export const UNREACHED_MS = 30_000
 const REMEMBERED_MAX = 10_000
-/** With more connections than this, those that were made for an order are closed after it. */
-const CONNECTIONS_KEPT_MAX = 256
 
 export interface OrderRequest extends Order {
   readonly scheduler: string
@@ -228,15 +224,4 @@ function isSelf(error: unknown): boolean {
     if (each instanceof AggregateError && each.errors.some(isSelf)) return true
   }
   return false
-}
-
-/** Sends orders over libp2p, and does not keep a connection to each node of a large cluster. */
-export function libp2pSend(libp2p: Libp2p): OrderSenderInit['send'] {
-  return async (address, order, signal) => {
-    const startedAt = Date.now()
-    const { result, connection } = await sendOrder(libp2p, address, order, signal)
-    const isNew = connection.timeline.open >= startedAt
-    if (isNew && libp2p.getConnections().length > CONNECTIONS_KEPT_MAX) void connection.close().catch(() => {})
-    return result
-  }
 }
