@@ -4,7 +4,7 @@
  *     npm run bench -- transfer [A.img B.img] [--runs N] [--json]
  *     npm run bench -- scale [WANTED.img] [--images 20] [--blocks 1500000] [--json]
  *     npm run bench -- builder [--json]
- *     npm run bench -- slurm [A.img B.img] [--runs N] [--nodes-have nothing|'another image'] [--json]
+ *     npm run bench -- slurm [A.img B.img] [--runs N] [--ways none,hooks,seeds,sbcast,lz4] [--json]
  *     npm run bench -- orders [--hosts 1000] [--json]
  *
  * Without images, two Debian trees are made with mmdebstrap and mke2fs (root; once, then kept in .bench/).
@@ -17,7 +17,7 @@ import { benchBuilder } from './builder.ts'
 import { debianPair } from './debian.ts'
 import { benchOrders } from './orders.ts'
 import { benchScale } from './scale.ts'
-import { BEFORE, type Before, benchSlurm } from './slurm.ts'
+import { benchSlurm } from './slurm.ts'
 import { benchTransfer } from './transfer.ts'
 
 const USAGE =
@@ -35,7 +35,7 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
-      'nodes-have': { type: 'string' },
+      ways: { type: 'string', default: '' },
       runs: { type: 'string', default: '3' },
       images: { type: 'string', default: '20' },
       blocks: { type: 'string', default: '1500000' },
@@ -61,7 +61,7 @@ async function main(): Promise<number> {
   }
   if (what === 'slurm' && (paths.length === 0 || paths.length === 2)) {
     const [first, second] = paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
-    await slurm(first!, second!, count(values.runs), beforeOf(values['nodes-have']), values.json)
+    await slurm(first!, second!, count(values.runs), values.ways.split(',').filter(Boolean), values.json)
     return 0
   }
   if (what === 'orders' && paths.length === 0) {
@@ -130,10 +130,10 @@ async function slurm(
   first: string,
   second: string,
   runs: number,
-  states: readonly Before[],
+  ways: readonly string[],
   json: boolean,
 ): Promise<void> {
-  const rows = await benchSlurm(first, second, runs, states, say)
+  const rows = await benchSlurm(first, second, runs, ways, say)
   if (json) {
     console.log(JSON.stringify({ first, second, runs, rows }))
     return
@@ -161,14 +161,6 @@ async function orders(hosts: number, json: boolean): Promise<void> {
     ["processor time of the scheduler's node", formatSeconds(result.cpuSeconds)],
   ] as const
   console.log(keyValues(rows, style))
-}
-
-/** Both, if nothing is said. */
-function beforeOf(text: string | undefined): readonly Before[] {
-  if (text === undefined) return BEFORE
-  const states = BEFORE.filter((before) => before === text)
-  if (states.length === 0) throw new Error(`--nodes-have is none of ${BEFORE.join(', ')}`)
-  return states
 }
 
 function count(text: string): number {

@@ -6,12 +6,9 @@ import { type SlurmMesh, withSlurmMesh } from '../support/slurm-mesh.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { median } from './measure.ts'
 
-/** What the nodes have before. */
-export const BEFORE = ['nothing', 'another image'] as const
-export type Before = (typeof BEFORE)[number]
-
 export interface SlurmRow {
-  readonly before: Before
+  /** What the nodes have before. */
+  readonly before: 'nothing' | 'another image'
   readonly how: string
   /** Seconds; from submission to the start of the job's script, from there until all nodes have the image, and both. */
   readonly toStart: number
@@ -23,7 +20,7 @@ type Times = Pick<SlurmRow, 'toStart' | 'toUsable' | 'seconds'>
 
 const NODES = ['n1', 'n2', 'n3', 'n4']
 /** How long the job of one row waits for its nodes. */
-const QUEUE_SECONDS = 20
+const QUEUE_SECONDS = 60
 const JOB_MS = 600_000
 
 interface Way {
@@ -51,13 +48,13 @@ const WAYS: readonly Way[] = [
 /**
  * @param first what the nodes have in half of the rows
  * @param second the image of the job
- * @param states which half, or both
+ * @param ways names of WAYS; all, if there are none
  */
 export async function benchSlurm(
   first: string,
   second: string,
   runs: number,
-  states: readonly Before[],
+  ways: readonly string[],
   say: (text: string) => void,
 ): Promise<SlurmRow[]> {
   return withDirectory((directory) => {
@@ -66,28 +63,28 @@ export async function benchSlurm(
       const { builder, nodes } = mesh
       await publishOn(builder, first, 'first')
       const rows: SlurmRow[] = []
-      for (const before of states) {
-        if (before === 'another image') {
+      for (const before of ['nothing', 'another image'] as const) {
+        // sbcast does not care for what is there.
+        const wanted = WAYS.filter((way) => before === 'nothing' || way.sbcast === undefined).filter(
+          ({ name }) => ways.length === 0 || ways.includes(name),
+        )
+        if (before === 'another image' && wanted.length > 0) {
           say('the nodes fetch the first image')
           await Promise.all([...nodes.values()].map((node) => fetchOn(node, 'first')))
         }
-        for (const way of WAYS) {
+        for (const way of wanted) {
           say(`nodes that have ${before}: ${way.how}`)
           const times: Times[] = []
           for (let i = 0; i < runs; i++) {
             // A name of its own, as nothing is told twice that was told a moment ago.
-            const name = `${way.name}-${states.indexOf(before)}-${i + 1}`
+            const name = `${way.name}-${before.split(' ').length}-${i + 1}`
             await publishOn(builder, second, name)
             times.push(await once(mesh, way, name, second))
           }
           const of = (field: keyof Times): number => median(times.map((each) => each[field]))
-          rows.push({
-            before,
-            how: way.how,
-            toStart: of('toStart'),
-            toUsable: of('toUsable'),
-            seconds: of('seconds'),
-          })
+          const row = { toStart: of('toStart'), toUsable: of('toUsable'), seconds: of('seconds') }
+          rows.push({ before, how: way.how, ...row })
+          say(`${times.map(({ seconds }) => seconds.toFixed(1)).join(', ')} s; medians ${JSON.stringify(row)}`)
         }
       }
       return rows
