@@ -109,6 +109,7 @@ fi
   make_for_hooks() {
     [ -d "$2" ] || { mkdir -p -m "$1" "$2" && chown "${user:-root}:" "$2" && echo "made $2"; }
   }
+  [ -x "$HOTBLOCK" ] || echo "not there: $HOTBLOCK, the program that $to/hotblock.conf names"
   # Nobody else may hold the hooks up by holding their locks.
   make_for_hooks 700 "$HOTBLOCK_TURNS"
   make_for_hooks 755 "$(dirname "${HOTBLOCK_LOG:-/dev/null}")"
