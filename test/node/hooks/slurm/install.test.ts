@@ -27,25 +27,28 @@ function uninstall(etc: string, ...flags: string[]): Promise<string> {
 
 const read = (etc: string, name = 'slurm.conf'): Promise<string> => readFile(join(etc, name), 'utf8')
 
-test("what the hooks of a SlurmUser write to is that user's, and a program that is missing is said", () =>
-  withDirectory(async (etc) => {
-    await writeFile(join(etc, 'slurm.conf'), CONF.replace('SlurmUser=root', ' slurmuser = nobody # or slurm'))
-    await mkdir(join(etc, 'hotblock'))
-    const settings = `HOTBLOCK=/nonexistent\nHOTBLOCK_TURNS=${etc}/turns\nHOTBLOCK_LOG=${etc}/log/hooks.log\n`
-    await writeFile(join(etc, 'hotblock', 'hotblock.conf'), settings)
-    const said = await run('sh', [join(HOOKS, 'install.sh'), '--slurm-dir', etc, '--files-only'])
-    assert.match(said, /^not there: \/nonexistent,/m)
-    const [nobody, group] = await Promise.all(
-      ['-u', '-g'].map(async (flag) => Number(await run('id', [flag, 'nobody']))),
-    )
-    for (const [name, mode] of [
-      ['turns', 0o700],
-      ['log', 0o755],
-    ] as const) {
-      const { uid, gid, mode: bits } = await stat(join(etc, name))
-      assert.equal([uid, gid, bits & 0o777], [nobody, group, mode], name)
-    }
-  }))
+testWith(ROOT_RIGHTS)(
+  "what the hooks of a SlurmUser write to is that user's, and a program that is missing is said",
+  () =>
+    withDirectory(async (etc) => {
+      await writeFile(join(etc, 'slurm.conf'), CONF.replace('SlurmUser=root', ' slurmuser = nobody # or slurm'))
+      await mkdir(join(etc, 'hotblock'))
+      const settings = `HOTBLOCK=/nonexistent\nHOTBLOCK_TURNS=${etc}/turns\nHOTBLOCK_LOG=${etc}/log/hooks.log\n`
+      await writeFile(join(etc, 'hotblock', 'hotblock.conf'), settings)
+      const said = await run('sh', [join(HOOKS, 'install.sh'), '--slurm-dir', etc, '--files-only'])
+      assert.match(said, /^not there: \/nonexistent,/m)
+      const [nobody, group] = await Promise.all(
+        ['-u', '-g'].map(async (flag) => Number(await run('id', [flag, 'nobody']))),
+      )
+      for (const [name, mode] of [
+        ['turns', 0o700],
+        ['log', 0o755],
+      ] as const) {
+        const { uid, gid, mode: bits } = await stat(join(etc, name))
+        assert.equal([uid, gid, bits & 0o777], [nobody, group, mode], name)
+      }
+    }),
+)
 
 test('it adds its lines once, in a block, and keeps what was there', () =>
   withSite(CONF, async (etc, install) => {
