@@ -20,7 +20,7 @@ type Times = Pick<SlurmRow, 'toStart' | 'toUsable' | 'seconds'>
 
 const NODES = ['n1', 'n2', 'n3', 'n4']
 /** How long the job of one row waits for its nodes. */
-const QUEUE_SECONDS = 60
+const QUEUE_SECONDS = 40
 const JOB_MS = 600_000
 
 interface Way {
