@@ -14,7 +14,7 @@ import { type HookFailure, takeFailures } from '../hooks/core/spool.ts'
 import type { OrderRequest, OrderSender } from './sender.ts'
 
 /** How often the spool is looked at. */
-const SPOOL_MS = 10_000
+const SPOOL_MS = 3_000
 
 export interface DeskInit {
   readonly sender: OrderSender
