@@ -27,6 +27,8 @@ export interface ImageRow {
   /** complete, partial (being fetched), or absent (known from a record, not on this node) */
   state: 'complete' | 'partial' | 'absent'
   pinned: boolean
+  /** What hotblock launch has started uses it at this moment: it stays as a pinned one does. */
+  inUse: boolean
   /** of the mesh: who signed the record, its sequence and its time (ISO 8601) */
   builder?: string
   sequence?: number
@@ -177,6 +179,8 @@ export interface HookCall {
   names: string[]
   /** A list of hosts as schedulers write them; empty: none. At submit the seeds, at allocate the nodes of the job. */
   hosts: string
+  /** At submit: lists of hosts with white space between them; one host of each is a seed. */
+  racks?: string | undefined
 }
 
 export interface HookAnswer {

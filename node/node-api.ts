@@ -89,8 +89,8 @@ export function createNodeApi(init: NodeApiInit): OwnNodeApi {
   }
 
   function row(image: StoredImage, name: string): ImageRow {
-    const { root, imageBytes, zeroBytes, state, pinned } = image
-    return { name, root: root.toString(), imageBytes, zeroBytes, state, pinned }
+    const { root, imageBytes, zeroBytes, state, pinned, held: inUse } = image
+    return { name, root: root.toString(), imageBytes, zeroBytes, state, pinned, inUse }
   }
 
   async function obtain(
@@ -326,6 +326,7 @@ function meshRow(store: Store, record: ImageRecord): ImageRow {
     zeroBytes: image?.zeroBytes ?? 0,
     state: image?.state ?? 'absent',
     pinned: image?.pinned ?? false,
+    inUse: image?.held ?? false,
     builder,
     sequence,
     time: new Date(time).toISOString(),

@@ -6,7 +6,7 @@
  *     job socket     every user of the machine: waits for images, holds those that a machine of the user's runs on, asks which
  *                    are here, says that one will be needed here
  */
-import { chmod, chown, rm, stat } from 'node:fs/promises'
+import { chmod, chown, mkdir, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { HotblockError } from '../../protocols/errors.ts'
@@ -24,7 +24,7 @@ const MODES = { hook: 0o660, job: 0o666 } as const
 
 export interface JobServerInit {
   readonly kind: 'hook' | 'job'
-  /** Absolute path of the socket; its directory is there. */
+  /** Absolute path of the socket; its directory is there, but a job socket's is made. */
   readonly path: string
   readonly api: NodeApi
   readonly log?: Log | undefined
@@ -83,11 +83,22 @@ async function claim(kind: string, path: string): Promise<void> {
   }
   const state = await probeSocket(path)
   if (state === 'living') throw new HotblockError('DAEMON_RUNNING', `a daemon answers at ${path}`, { path })
-  if (state === 'absent') return
+  if (state === 'absent') {
+    if (kind === 'job') await makeDirectory(dirname(path))
+    return
+  }
   if (!(await stat(path)).isSocket()) {
     throw new HotblockError('BAD_CONFIG', `${kind}Socket: something else has that name: ${path}`, { path })
   }
   await rm(path, { force: true })
+}
+
+/** For all users; /run is empty after each boot. What cannot be made is found missing in a moment. */
+async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o755 })
+    await chmod(directory, 0o755)
+  } catch {}
 }
 
 /** So many may wait at the same time, that users cannot use up the daemon. */

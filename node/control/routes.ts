@@ -4,7 +4,7 @@
  *     GET  /status /peers /metrics          POST /images {mesh}          POST /plan {name}
  *     POST /prefetch {names, priority?}     POST /pin {name, pinned}     POST /remove {name}
  *     POST /order {names, hosts, priority?} POST /gc                     POST /stop
- *     POST /hook {moment, scheduler, job, names, hosts}                  POST /held
+ *     POST /hook {moment, scheduler, job, names, hosts, racks?}          POST /held
  *     POST /publish {file, name, cut, blockBytes?}     POST /fetch {name, output?, timeoutSeconds?}
  *     POST /verify {name?}                             POST /repair {name?}
  *     POST /wait {name, timeoutSeconds?}               POST /hold {name, timeoutSeconds?, root?}
@@ -22,7 +22,7 @@ import { HOSTLIST_CHARACTERS_MAX, REFERENCES_MAX, TOLD_MOMENTS } from '../hooks/
 
 export const BODY_BYTES_MAX = 64 * 1024
 /** Of calls that may carry a list of hosts. */
-export const HOSTS_BODY_BYTES_MAX = 512 * 1024
+export const HOSTS_BODY_BYTES_MAX = 768 * 1024
 /** One line of a stream, and one whole answer. The largest is the images of a mesh. */
 export const ANSWER_BYTES_MAX = 64 * 1024 * 1024
 export const NAMES_MAX = 256
@@ -59,6 +59,7 @@ export const bodies = {
     job: z.string().max(256),
     names: z.array(name).min(1).max(REFERENCES_MAX),
     hosts,
+    racks: hosts.optional(),
   }),
   ownHook: z.strictObject({
     moment: z.literal('node'),

@@ -7,13 +7,14 @@ import type { Order, OrderPriority } from '../../protocols/orders/messages.ts'
 import type { Log } from '../../protocols/ports.ts'
 import { parseWantedName } from '../../protocols/records/name.ts'
 import type { HookAnswer, HookCall, HooksReport, OrderReport } from '../api.ts'
-import { expandHosts } from '../hooks/core/hostlist.ts'
+import { seedsOf } from '../decisions/seeds.ts'
+import { expandHosts, expandRacks } from '../hooks/core/hostlist.ts'
 import { isScheduler, REFERENCES_MAX, type ToldMoment } from '../hooks/core/limits.ts'
 import { type HookFailure, takeFailures } from '../hooks/core/spool.ts'
-import type { OrderSender } from './sender.ts'
+import type { OrderRequest, OrderSender } from './sender.ts'
 
 /** How often the spool is looked at. */
-const SPOOL_MS = 10_000
+const SPOOL_MS = 3_000
 
 export interface DeskInit {
   readonly sender: OrderSender
@@ -53,7 +54,7 @@ export class HookDesk {
   }
 
   /** @throws USAGE, BAD_NAME for what no hook of ours tells; BUSY, NO_SPACE where this node cannot take more */
-  async hook({ moment, scheduler, job, names, hosts }: HookCall): Promise<HookAnswer> {
+  async hook({ moment, scheduler, job, names, hosts, racks = '' }: HookCall): Promise<HookAnswer> {
     this.#calls[moment]++
     if (!isScheduler(scheduler)) throw new HotblockError('USAGE', 'scheduler: is no name of one')
     if (job !== '' && !isJob(job)) throw new HotblockError('USAGE', 'job: is no name of one')
@@ -62,14 +63,31 @@ export class HookDesk {
     }
     const accepted = checkNames(names)
     const unknown = accepted.filter((name) => !this.#init.isKnown(name))
-    const to = moment === 'node' ? [] : expandHosts(hosts)
+    const to = new Set(moment === 'node' ? [] : expandHosts(hosts))
     if (moment === 'node') await this.#init.want(accepted, 'allocated')
-    else if (to.length > 0) {
-      const priority = moment === 'submit' ? 'seed' : 'allocated'
-      await this.#init.sender.tell({ scheduler, job, names: accepted, priority, hosts: to })
+    else {
+      const of = { scheduler, job, priority: moment === 'submit' ? 'seed' : 'allocated' } as const
+      if (to.size > 0) await this.#init.sender.tell({ ...of, names: accepted, hosts: [...to] })
+      if (moment === 'submit') for (const host of await this.#tellRacks(accepted, expandRacks(racks), of)) to.add(host)
     }
-    this.#init.log.info({ moment, scheduler, job, names: accepted, unknown, hosts: to.length }, 'a hook told of a job')
-    return { accepted, unknown, hosts: to.length }
+    this.#init.log.info({ moment, scheduler, job, names: accepted, unknown, hosts: to.size }, 'a hook told of a job')
+    return { accepted, unknown, hosts: to.size }
+  }
+
+  /** Each image has seeds of its own. @returns all of them */
+  async #tellRacks(
+    names: readonly string[],
+    racks: readonly string[][],
+    of: Pick<OrderRequest, 'scheduler' | 'job' | 'priority'>,
+  ): Promise<string[]> {
+    const told: string[] = []
+    for (const wanted of names) {
+      // The same image has the same seeds, whether its builder is named or not.
+      const hosts = seedsOf(parseWantedName(wanted).name, racks)
+      if (hosts.length > 0) await this.#init.sender.tell({ ...of, names: [wanted], hosts })
+      told.push(...hosts)
+    }
+    return told
   }
 
   /** @throws USAGE, BAD_NAME, BUSY */

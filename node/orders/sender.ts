@@ -1,15 +1,16 @@
 /** Tells other nodes what they will need: many hosts, few at a time, each within a bound, and a report of how it went. */
-import type { Connection, Libp2p } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import { SEND_TIMEOUT_MS } from '../../protocols/orders/constants.ts'
-import { sendOrder } from '../../protocols/orders/handler.ts'
 import type { Order, OrderResult } from '../../protocols/orders/messages.ts'
 import type { Clock, Log } from '../../protocols/ports.ts'
 import type { OrderReport } from '../api.ts'
 
-/** Hosts that are told at the same time. */
-export const TELLING_MAX = 64
+/**
+ * Hosts that are told at the same time. Connecting takes some 15 ms of the processor on either side, so that more of them
+ * do not get done sooner, but run out of their time.
+ */
+export const TELLING_MAX = 32
 /** Hosts that are still to be told, of all orders together. */
 export const PENDING_HOSTS_MAX = 50_000
 /** Orders that are remembered for the status. */
@@ -20,8 +21,6 @@ const SAME_MS = 5_000
 /** A host that could not be reached is not tried again for so long: dead hosts must not keep the others waiting. */
 export const UNREACHED_MS = 30_000
 const REMEMBERED_MAX = 10_000
-/** With more connections than this, those that were made for an order are closed after it. */
-const CONNECTIONS_KEPT_MAX = 256
 
 export interface OrderRequest extends Order {
   readonly scheduler: string
@@ -44,6 +43,8 @@ interface Telling {
   readonly startedAt: number
   readonly placeOf: (host: string) => Multiaddr
   readonly left: string[]
+  /** Hosts that were too slow, and are told last. */
+  readonly slow: Set<string>
   readonly done: PromiseWithResolvers<OrderReport>
 }
 
@@ -102,7 +103,15 @@ export class OrderSender {
       seconds: 0,
     }
     const done = Promise.withResolvers<OrderReport>()
-    const telling = { request, report, startedAt: this.#init.clock.now(), placeOf, left: [...hosts].reverse(), done }
+    const telling = {
+      request,
+      report,
+      startedAt: this.#init.clock.now(),
+      placeOf,
+      left: [...hosts].reverse(),
+      slow: new Set<string>(),
+      done,
+    }
     this.#reports.push(telling)
     if (this.#reports.length > REPORTS_MAX) this.#reports.shift()
     this.#pending += hosts.length
@@ -142,17 +151,19 @@ export class OrderSender {
     const { report, request, placeOf } = telling
     let outcome: 'taken' | 'refused' | 'unreachable' = 'taken'
     let reason = ''
+    const late = AbortSignal.timeout(SEND_TIMEOUT_MS)
     const same = `${host} ${request.priority} ${request.names.join(' ')}`
     if (this.#isSince(this.#failedAt, host, UNREACHED_MS)) {
       ;[outcome, reason] = ['unreachable', 'it could not be reached a moment ago']
     } else if (!this.#isSince(this.#tookAt, same, SAME_MS)) {
       try {
         const { priority, job, names } = request
-        const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(SEND_TIMEOUT_MS)])
+        const signal = AbortSignal.any([this.#abort.signal, late])
         const result = await this.#give(placeOf(host), { priority, job, names }, signal)
         if (result !== 'taken') [outcome, reason] = ['refused', result]
         else this.#note(this.#tookAt, same)
       } catch (error) {
+        if (late.aborted && this.#tellLast(telling, host)) return
         ;[outcome, reason] = ['unreachable', asHotblockError(error).message.slice(0, 200)]
         this.#note(this.#failedAt, host)
       }
@@ -163,6 +174,15 @@ export class OrderSender {
     this.#pending--
     if (outcome !== 'taken' && report.failures.length < FAILURES_SHOWN_MAX) report.failures.push({ host, reason })
     if (report.pending === 0) this.#end(telling)
+  }
+
+  /** A host that was slow may have been so because all were told at the same time. @returns false at the second time */
+  #tellLast(telling: Telling, host: string): boolean {
+    if (telling.slow.has(host)) return false
+    telling.slow.add(host)
+    telling.left.unshift(host)
+    if (!this.#queue.includes(telling)) this.#queue.push(telling)
+    return true
   }
 
   async #give(address: Multiaddr, order: Order, signal: AbortSignal): Promise<OrderResult> {
@@ -204,14 +224,4 @@ function isSelf(error: unknown): boolean {
     if (each instanceof AggregateError && each.errors.some(isSelf)) return true
   }
   return false
-}
-
-/** Sends orders over libp2p, and does not keep a connection to each node of a large cluster. */
-export function libp2pSend(libp2p: Libp2p): OrderSenderInit['send'] {
-  return async (address, order, signal) => {
-    const before = new Set<Connection>(libp2p.getConnections())
-    const { result, connection } = await sendOrder(libp2p, address, order, signal)
-    if (!before.has(connection) && before.size >= CONNECTIONS_KEPT_MAX) void connection.close().catch(() => {})
-    return result
-  }
 }

@@ -389,9 +389,9 @@ export class LocalStore implements Store {
   }
 
   #stored(row: ImageRow): StoredImage {
-    const { number, cid, names, format, imageBytes, zeroBytes, pinned, usedAt } = row
-    const state = row.state === 'complete' ? 'complete' : 'partial'
-    return { number, root: cid, names, state, format, imageBytes, zeroBytes, pinned, usedAt, path: this.#pathOf(row) }
+    const { number, cid: root, names, format, imageBytes, zeroBytes, pinned, usedAt } = row
+    const [state, held] = [row.state === 'complete' ? 'complete' : 'partial', this.#holds.has(number)] as const
+    return { number, root, names, state, format, imageBytes, zeroBytes, pinned, held, usedAt, path: this.#pathOf(row) }
   }
 
   #pathOf(row: ImageRow): string {

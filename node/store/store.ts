@@ -36,6 +36,8 @@ export interface StoredImage {
   readonly imageBytes: number
   readonly zeroBytes: number
   readonly pinned: boolean
+  /** Somebody held it when this was asked. */
+  readonly held: boolean
   /** When it was last published, fetched, served locally or asked for: milliseconds since the epoch. */
   readonly usedAt: number
   /** Absolute path of its bytes, also while partial. */

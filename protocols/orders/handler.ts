@@ -10,7 +10,6 @@
  */
 import type { Connection, Libp2p, Stream } from '@libp2p/interface'
 import { lpStream } from '@libp2p/utils'
-import type { Multiaddr } from '@multiformats/multiaddr'
 import { asHotblockError, HotblockError } from '../errors.ts'
 import type { Clock, Log } from '../ports.ts'
 import {
@@ -126,26 +125,19 @@ export class OrderGate {
 }
 
 /**
- * Gives an order to whoever listens at an address.
+ * Gives an order to a peer.
  *
- * @param address /ip4|ip6|dns…/HOST/tcp/PORT, without the peer's id
- * @returns what the node made of it, and whether the connection was made for this
+ * @returns what the node made of it
  * @throws BAD_MESSAGE where the peer breaks the protocol; what libp2p throws where it cannot be reached
  */
-export async function sendOrder(
-  libp2p: Libp2p,
-  address: Multiaddr,
-  order: Order,
-  signal: AbortSignal,
-): Promise<{ result: OrderResult; connection: Connection }> {
-  const connection = await libp2p.dial(address, { signal })
+export async function sendOrder(connection: Connection, order: Order, signal: AbortSignal): Promise<OrderResult> {
   const stream = await connection.newStream(ORDERS_PROTOCOL, { signal })
   try {
     const frames = lpStream(stream, { maxDataLength: ANSWER_BYTES_MAX, maxBufferSize: 2 * ANSWER_BYTES_MAX })
     await frames.write(encodeOrder(order), { signal })
     const result = decodeResult((await frames.read({ signal })).subarray())
     await stream.close({ signal })
-    return { result, connection }
+    return result
   } catch (error) {
     const failure = framingFailure(error)
     stream.abort(failure)

@@ -4,7 +4,8 @@
  *     npm run bench -- transfer [A.img B.img] [--runs N] [--json]
  *     npm run bench -- scale [WANTED.img] [--images 20] [--blocks 1500000] [--json]
  *     npm run bench -- builder [--json]
- *     npm run bench -- slurm [A.img B.img] [--runs N] [--json]
+ *     npm run bench -- slurm [A.img B.img] [--runs N] [--ways none,hooks,seeds,sbcast,lz4] [--json]
+ *     npm run bench -- orders [--hosts 1000] [--json]
  *
  * Without images, two Debian trees are made with mmdebstrap and mke2fs (root; once, then kept in .bench/).
  */
@@ -14,12 +15,13 @@ import { formatBytes, formatCount, formatSeconds, keyValues, makeStyle, table } 
 import { ROOT } from '../support/nodes.ts'
 import { benchBuilder } from './builder.ts'
 import { debianPair } from './debian.ts'
+import { benchOrders } from './orders.ts'
 import { benchScale } from './scale.ts'
 import { benchSlurm } from './slurm.ts'
 import { benchTransfer } from './transfer.ts'
 
 const USAGE =
-  'usage: npm run bench -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder | slurm [A.img B.img] [--runs N]'
+  'usage: npm run bench -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder | slurm [A.img B.img] [--runs N] | orders [--hosts N]'
 const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
 
 try {
@@ -33,9 +35,11 @@ async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      ways: { type: 'string', default: '' },
       runs: { type: 'string', default: '3' },
       images: { type: 'string', default: '20' },
       blocks: { type: 'string', default: '1500000' },
+      hosts: { type: 'string', default: '1000' },
       json: { type: 'boolean', default: false },
     },
   })
@@ -57,7 +61,11 @@ async function main(): Promise<number> {
   }
   if (what === 'slurm' && (paths.length === 0 || paths.length === 2)) {
     const [first, second] = paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
-    await slurm(first!, second!, count(values.runs), values.json)
+    await slurm(first!, second!, count(values.runs), values.ways.split(',').filter(Boolean), values.json)
+    return 0
+  }
+  if (what === 'orders' && paths.length === 0) {
+    await orders(count(values.hosts), values.json)
     return 0
   }
   console.error(USAGE)
@@ -118,8 +126,14 @@ async function builder(json: boolean): Promise<void> {
   console.log(table([{ head: 'image' }, ...heads], rows, style))
 }
 
-async function slurm(first: string, second: string, runs: number, json: boolean): Promise<void> {
-  const rows = await benchSlurm(first, second, runs, say)
+async function slurm(
+  first: string,
+  second: string,
+  runs: number,
+  ways: readonly string[],
+  json: boolean,
+): Promise<void> {
+  const rows = await benchSlurm(first, second, runs, ways, say)
   if (json) {
     console.log(JSON.stringify({ first, second, runs, rows }))
     return
@@ -130,6 +144,23 @@ async function slurm(first: string, second: string, runs: number, json: boolean)
     return [before, how, formatSeconds(toStart), formatSeconds(toUsable), formatSeconds(seconds)]
   })
   console.log(table([{ head: 'nodes have' }, { head: '' }, ...heads], shown, style))
+}
+
+async function orders(hosts: number, json: boolean): Promise<void> {
+  const result = await benchOrders(hosts, say)
+  if (json) {
+    console.log(JSON.stringify(result))
+    return
+  }
+  const rows = [
+    ['hosts', `${formatCount(result.hosts)}, ${formatCount(result.dead)} of them dead`],
+    ['that were told', formatCount(result.taken)],
+    ['until the hook has ended', formatSeconds(result.hookSeconds)],
+    ['until all hosts were told', formatSeconds(result.toldSeconds)],
+    ['the same, the second time', formatSeconds(result.againSeconds)],
+    ["processor time of the scheduler's node", formatSeconds(result.cpuSeconds)],
+  ] as const
+  console.log(keyValues(rows, style))
 }
 
 function count(text: string): number {

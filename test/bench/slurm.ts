@@ -20,10 +20,11 @@ type Times = Pick<SlurmRow, 'toStart' | 'toUsable' | 'seconds'>
 
 const NODES = ['n1', 'n2', 'n3', 'n4']
 /** How long the job of one row waits for its nodes. */
-const QUEUE_SECONDS = 20
+const QUEUE_SECONDS = 40
 const JOB_MS = 600_000
 
 interface Way {
+  readonly name: string
   readonly how: string
   readonly hooks: boolean
   /** Waits in the queue; what that takes is no part of the times. */
@@ -32,18 +33,28 @@ interface Way {
 }
 
 const WAYS: readonly Way[] = [
-  { how: 'no hooks: the job waits for its own fetch', hooks: false },
-  { how: 'hooks, the job starts at once', hooks: true },
-  { how: `hooks, the job's nodes are seeds, ${QUEUE_SECONDS} s in the queue`, hooks: true, queued: true },
-  { how: 'sbcast', hooks: false, sbcast: [] },
-  { how: 'sbcast --compress=lz4', hooks: false, sbcast: ['--compress=lz4'] },
+  { name: 'none', how: 'no hooks: the job waits for its own fetch', hooks: false },
+  { name: 'hooks', how: 'hooks, the job starts at once', hooks: true },
+  {
+    name: 'seeds',
+    how: `hooks, the job's nodes are seeds, ${QUEUE_SECONDS} s in the queue`,
+    hooks: true,
+    queued: true,
+  },
+  { name: 'sbcast', how: 'sbcast', hooks: false, sbcast: [] },
+  { name: 'lz4', how: 'sbcast --compress=lz4', hooks: false, sbcast: ['--compress=lz4'] },
 ]
 
-/** @param first what the nodes have in half of the rows @param second the image of the job */
+/**
+ * @param first what the nodes have in half of the rows
+ * @param second the image of the job
+ * @param ways names of WAYS; all, if there are none
+ */
 export async function benchSlurm(
   first: string,
   second: string,
   runs: number,
+  ways: readonly string[],
   say: (text: string) => void,
 ): Promise<SlurmRow[]> {
   return withDirectory((directory) => {
@@ -51,25 +62,29 @@ export async function benchSlurm(
     return withSlurmMesh(directory, { nodes: NODES, settings, conf: [] }, async (mesh) => {
       const { builder, nodes } = mesh
       await publishOn(builder, first, 'first')
-      await publishOn(builder, second, 'second')
       const rows: SlurmRow[] = []
       for (const before of ['nothing', 'another image'] as const) {
-        if (before === 'another image') {
+        // sbcast does not care for what is there.
+        const wanted = WAYS.filter((way) => before === 'nothing' || way.sbcast === undefined).filter(
+          ({ name }) => ways.length === 0 || ways.includes(name),
+        )
+        if (before === 'another image' && wanted.length > 0) {
           say('the nodes fetch the first image')
           await Promise.all([...nodes.values()].map((node) => fetchOn(node, 'first')))
         }
-        for (const way of WAYS) {
+        for (const way of wanted) {
           say(`nodes that have ${before}: ${way.how}`)
           const times: Times[] = []
-          for (let i = 0; i < runs; i++) times.push(await once(mesh, way, second))
+          for (let i = 0; i < runs; i++) {
+            // A name of its own, as nothing is told twice that was told a moment ago.
+            const name = `${way.name}-${before.split(' ').length}-${i + 1}`
+            await publishOn(builder, second, name)
+            times.push(await once(mesh, way, name, second))
+          }
           const of = (field: keyof Times): number => median(times.map((each) => each[field]))
-          rows.push({
-            before,
-            how: way.how,
-            toStart: of('toStart'),
-            toUsable: of('toUsable'),
-            seconds: of('seconds'),
-          })
+          const row = { toStart: of('toStart'), toUsable: of('toUsable'), seconds: of('seconds') }
+          rows.push({ before, how: way.how, ...row })
+          say(`${times.map(({ seconds }) => seconds.toFixed(1)).join(', ')} s; medians ${JSON.stringify(row)}`)
         }
       }
       return rows
@@ -77,19 +92,18 @@ export async function benchSlurm(
   })
 }
 
-async function once({ slurm, installed, nodes, ...mesh }: SlurmMesh, way: Way, image: string): Promise<Times> {
+async function once(mesh: SlurmMesh, way: Way, name: string, image: string): Promise<Times> {
+  const { slurm, installed } = mesh
   if (way.hooks) await rm(installed.off, { force: true })
   else await writeFile(installed.off, '')
-  // What was told a moment ago is not told again: at allocation for 10 s, at submission for 30 s.
-  await sleep(way.queued ? 31_000 : way.hooks ? 11_000 : 0)
-  const wait = `${mesh.program} wait second --timeout 500 --home ${mesh.homeOf('$SLURMD_NODENAME')} >/dev/null`
+  const wait = `${mesh.program} wait ${name} --timeout 500 --home ${mesh.homeOf('$SLURMD_NODENAME')} >/dev/null`
   const bring =
     way.sbcast === undefined
       ? `srun --overlap bash -c '${wait} && echo usable $(date +%s.%N)'`
       : `sbcast ${way.sbcast.join(' ')} ${image} ${slurm.local}/image && echo usable $(date +%s.%N)`
   const script = [
     '#!/bin/bash',
-    ...(way.hooks ? ['#HOTBLOCK image=second'] : []),
+    ...(way.hooks ? [`#HOTBLOCK image=${name}`] : []),
     'echo start $(date +%s.%N)',
     bring,
     '',
@@ -110,14 +124,14 @@ async function once({ slurm, installed, nodes, ...mesh }: SlurmMesh, way: Way, i
   }
   const start = times('start')[0]!
   const end = Math.max(...usable)
-  await clean({ slurm, nodes })
+  await clean(mesh, name)
   return { toStart: start - submitted, toUsable: end - start, seconds: end - submitted }
 }
 
 /** The next job finds its nodes as this one has. */
-async function clean({ slurm, nodes }: Pick<SlurmMesh, 'slurm' | 'nodes'>): Promise<void> {
-  for (const [name, { api }] of nodes) {
-    await rm(`${slurm.local}.${name}/image`, { force: true })
-    if ((await api.images({ mesh: false })).some((row) => row.name === 'second')) await api.remove('second')
+async function clean({ slurm, nodes }: SlurmMesh, image: string): Promise<void> {
+  for (const [node, { api }] of nodes) {
+    await rm(`${slurm.local}.${node}/image`, { force: true })
+    if ((await api.images({ mesh: false })).some(({ name }) => name === image)) await api.remove(image)
   }
 }

@@ -104,6 +104,8 @@ test('while it runs the image cannot be removed, afterwards it can be', async ({
   const { text, child, end } = launchOn(node.home, 'other', [], SHELL('echo ready; exec sleep 60'))
   await until('the command runs', () => text().includes('ready'))
   await rejectsCode('IN_USE', node.api.remove('other'))
+  const inUse = async () => (await node.api.images({ mesh: false })).find(({ name }) => name === 'other')?.inUse
+  assert.is(await inUse(), true)
   child.kill('SIGTERM')
   await end
   await until('the daemon lets go', async () =>

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { seedsOf } from '../../node/decisions/seeds.ts'
 import { hook } from '../support/hooks.ts'
 import { until } from '../support/hosts.ts'
 import { startNode } from '../support/nodes.ts'
@@ -39,6 +40,23 @@ test('from submission to the job: seeds, then the nodes of the job, then the job
     assert.is(allocated!.failures[0]!.host, 'gone.invalid')
     assert.is((await n2!.api.status()).hooks.received.taken, 1)
     assert.is(await metric(head, 'hotblock_orders_sent{outcome="unreachable"}'), 1)
+  }))
+
+test('one host of each rack is the seed of an image', () =>
+  withSite(3, async ({ head, workers: [n1, n2, n3], image }) => {
+    await image('base', MIB)
+    const racks = [['n1', 'n2'], ['n3']]
+    const seeds = seedsOf('base', racks)
+    const [other] = racks[0]!.filter((host) => !seeds.includes(host))
+    const args = ['submit', '--scheduler', 'slurm', '--job', '7', '--home', head.home, '--racks', 'n[1,2] n3']
+    for (const reference of ['base', `base@${head.peer}`]) await hook([...args, '--image', reference])
+    const nodes = { n1, n2, n3 } as const
+    for (const seed of seeds) {
+      await until(() => has(nodes[seed as keyof typeof nodes]!, 'base'), `the seed ${seed} has the image`)
+    }
+    assert.not(await has(nodes[other as keyof typeof nodes]!, 'base'))
+    const { hooks } = await head.api.status()
+    assert.equal([hooks.orders.map(({ hosts }) => hosts), hooks.sent.taken], [[2, 2], 4])
   }))
 
 test('a node obeys only the schedulers that it was told of', () =>

@@ -1,10 +1,11 @@
 /** Whatever is wrong with hotblock, Slurm's jobs run and its nodes stay in use. */
 import { once } from 'node:events'
-import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { spoolOf } from '../../node/hooks/core/spool.ts'
 import { until } from '../support/hosts.ts'
 import { copyPackages, makeImage, run } from '../support/images.ts'
 import { publishOn, type RunningNode } from '../support/nodes.ts'
@@ -13,12 +14,13 @@ import { type SlurmMesh, withSlurmMesh } from '../support/slurm-mesh.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { testWith } from '../support/tools.ts'
 
-const MIB = 1024 * 1024
 const test_ = testWith(...SLURM_TOOLS, 'mount')
 /** A job that does nothing has ended by then, on a machine that is busy. */
 const JOB_MS = 15_000
 /** The job's nodes, so that each daemon of the test is asked. */
 const ALL = ['-N2']
+
+const MIB = 1024 * 1024
 
 let jobs = 0
 
@@ -74,6 +76,9 @@ test_('daemons that are dead, stopped, or answer garbage; disks that are full', 
 
       for (const { pid } of [controller, n1]) process.kill(pid, 'SIGSTOP')
       await jobsRun(mesh, 'daemons are stopped')
+      // The jobs may have ended before their hooks give up; daemons that go on sooner would answer them.
+      const noted = async () => (await readdir(spoolOf(n1.home))).some((name) => name.startsWith('failures-'))
+      await until(noted, 'the hook of n1 gives up', 10_000)
       for (const { pid } of [controller, n1]) process.kill(pid, 'SIGCONT')
       await until(async () => (await failures(n1)) > 0, 'n1 counts it once it runs again', 20_000)
 
@@ -106,7 +111,7 @@ test_('daemons that are dead, stopped, or answer garbage; disks that are full', 
   }),
 )
 
-test_('a full disk, programs and settings that are gone, the switch', () =>
+test_('a full disk, programs and settings that are gone, the switch; an image that cannot come', () =>
   withDirectory(async (directory) => {
     await withSlurmMesh(directory, { nodes: ['n1', 'n2'] }, async (mesh) => {
       const { installed, nodes } = mesh
@@ -141,34 +146,36 @@ test_('a full disk, programs and settings that are gone, the switch', () =>
       await jobsRun(mesh, 'the hooks are on')
       await until(async () => (await calls()) > before, 'they are on again')
       // Only PrologSlurmctld may be missing: a Prolog that is missing drains its node, as the page says.
-      await rename(join(installed.hooks, 'prolog-slurmctld.sh'), join(installed.hooks, 'gone'))
+      const hook = join(installed.hooks, 'prolog-slurmctld.sh')
+      await rename(hook, join(installed.hooks, 'gone'))
       await jobsRun(mesh, 'the hook of slurmctld is gone')
+      await rename(join(installed.hooks, 'gone'), hook)
+
+      // So small that it comes within the job's 5 s.
+      await mkdir(join(directory, 'tree'))
+      await copyPackages(join(directory, 'tree'), ['zod'])
+      await cannotCome(mesh, await makeImage(join(directory, 'tree'), join(directory, 'one'), 32 * MIB))
     })
   }),
 )
 
-test_('an image that cannot come fails the job that waits for it, and nothing else', () =>
-  withDirectory(async (directory) => {
-    await mkdir(join(directory, 'tree'))
-    await copyPackages(join(directory, 'tree'), ['zod'])
-    const image = await makeImage(join(directory, 'tree'), join(directory, 'one'), 32 * MIB)
-    await withSlurmMesh(directory, { nodes: ['n1'] }, async ({ slurm, program, homeOf, builder, controller }) => {
-      await publishOn(builder, image.path, 'one')
-      const script = (name: string): string => {
-        const wait = `${program} wait ${name} --timeout 5 --home ${homeOf('$SLURMD_NODENAME')}`
-        return `#!/bin/sh\n#HOTBLOCK image=${name}\n${wait}\necho status $?\n`
-      }
-      const job = await slurm.submit(script('nobody-has-it'))
-      assert.is(await slurm.ended(job), 'COMPLETED')
-      assert.match(await slurm.output(job), /^hotblock: (TIMEOUT|NOT_FOUND)(.|\n)*\nstatus [1-9]/)
-      // The job's own waiting brings the image also where no hook could.
-      await controller.kill()
-      const late = await slurm.submit(script('one'))
-      assert.is(await slurm.ended(late), 'COMPLETED')
-      assert.match(await slurm.output(late), /\nstatus 0\n$/)
-      assert.equal(await slurm.unusable(), [])
-    })
-  }),
-)
+/** It fails the job that waits for it, and nothing else. */
+async function cannotCome(mesh: SlurmMesh, image: { readonly path: string }): Promise<void> {
+  const { slurm, program, homeOf, builder, controller } = mesh
+  await publishOn(builder, image.path, 'one')
+  const script = (name: string): string => {
+    const wait = `${program} wait ${name} --timeout 5 --home ${homeOf('$SLURMD_NODENAME')}`
+    return `#!/bin/sh\n#HOTBLOCK image=${name}\n${wait}\necho status $?\n`
+  }
+  const job = await slurm.submit(script('nobody-has-it'))
+  assert.is(await slurm.ended(job), 'COMPLETED')
+  assert.match(await slurm.output(job), /^hotblock: (TIMEOUT|NOT_FOUND)(.|\n)*\nstatus [1-9]/)
+  // The job's own waiting brings the image also where no hook could.
+  await controller.kill()
+  const late = await slurm.submit(script('one'))
+  assert.is(await slurm.ended(late), 'COMPLETED')
+  assert.match(await slurm.output(late), /\nstatus 0\n$/)
+  assert.equal(await slurm.unusable(), [])
+}
 
 test.run()

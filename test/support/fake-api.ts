@@ -52,6 +52,7 @@ export const IMAGE_ROW: ImageRow = {
   zeroBytes: 10,
   state: 'complete',
   pinned: false,
+  inUse: false,
 }
 
 export const STATUS: StatusReport = {

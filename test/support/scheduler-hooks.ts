@@ -130,11 +130,17 @@ export function goesOn({ status, signal, stdout, ms }: HookRun, what: string): v
   assert.ok(ms < HOOK_MS_MAX, `${what}: ${Math.round(ms)} ms`)
 }
 
-/** Runs a hook in every way in which something may go wrong around it; `again` runs it once, for a job that names an image. */
+/**
+ * Runs a hook in every way in which something may go wrong around it.
+ *
+ * @param again runs it once, for a job that names an image
+ * @param settled waits until nothing of it goes on in the background
+ */
 export async function whateverHappens(
   hooks: InstalledHooks,
   again: (options?: Pick<HookRunOptions, 'signal'>) => Promise<HookRun>,
   check: (run: HookRun, what: string) => void = goesOn,
+  settled: () => Promise<void> = async () => {},
 ): Promise<void> {
   for (const behaviour of ['fail', 'noise', 'hang'] as const) {
     await hooks.behave(behaviour)
@@ -164,9 +170,11 @@ export async function whateverHappens(
     check(await again(), what)
   }
   await writeFile(conf, settings)
+  await settled()
   const before = (await hooks.calls()).length
   await writeFile(join(hooks.directory, 'off'), '')
   check(await again(), 'the kill switch')
+  await settled()
   assert.is((await hooks.calls()).length, before, 'with the kill switch nothing runs')
   await rm(join(hooks.directory, 'off'))
 }

@@ -130,14 +130,19 @@ export async function runHook(script: string, env: Readonly<Record<string, strin
   return promise
 }
 
-/** Hooks go on in the background for a while; those that name this directory are this Slurm's. */
+/**
+ * Hooks go on in the background for a while; those that name this directory are this Slurm's. What `timeout` runs is in a
+ * group of its own, and ends with it: nobody else would end what a hook's program has begun.
+ */
 export async function endHooks(directory: string): Promise<void> {
   for (const pid of await readdir('/proc')) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue
     const command = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '')
     if (!command.split('\0').some((word) => word.startsWith(`${directory}/`))) continue
     try {
-      process.kill(Number(pid), 'SIGKILL')
+      const stat = await readFile(join('/proc', pid, 'stat'), 'latin1')
+      const [, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      process.kill(group === pid ? -Number(pid) : Number(pid), 'SIGKILL')
     } catch {
       // It has ended by itself.
     }

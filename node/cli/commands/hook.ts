@@ -18,6 +18,11 @@ export function register(program: Command, _cli: Cli): void {
     .option('--text-kind <KIND>', 'script or comment (default: by its looks)')
     .option('--on <HOSTS>', 'with allocate: the nodes of the job, such as n[01-16],m1 (repeatable)', gather)
     .option('--seeds <HOSTS>', 'with submit: nodes that shall have the image first (repeatable)', gather)
+    .option(
+      '--racks <LISTS>',
+      'with submit: racks, such as "r1n[01-40] r2n[01-40]"; one node of each, by image (repeatable)',
+      gather,
+    )
     .option('--socket <FILE>', "the daemon's socket (default: control.sock in the home)")
     .option('--spool <DIR>', 'where failures are noted for the daemon to count (default: hooks in the home)')
     .option('--off-file <FILE>', `do nothing if this file is there (default: ${OFF_FILE})`)

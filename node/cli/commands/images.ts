@@ -86,8 +86,8 @@ function published(rows: readonly ImageRow[], style: Style): string {
   return `${records}\n\n${section('Builders', builders.map((builder) => `  ${printable(builder)}`).join('\n'), style)}`
 }
 
-function stateOf({ state, pinned }: ImageRow): string {
-  return pinned ? `${state}, pinned` : state
+function stateOf({ state, pinned, inUse }: ImageRow): string {
+  return [state, ...(pinned ? ['pinned'] : []), ...(inUse ? ['in use'] : [])].join(', ')
 }
 
 function planned(report: PlanReport, style: Style): string {

@@ -8,6 +8,8 @@ export PATH LC_ALL
 trap 'exit 0' HUP INT TERM
 # What breaks in here, the settings too, does not break the hook.
 (
+  # Settings of before racks were known have no such line.
+  HOTBLOCK_RACKS=
   . "${0%/*}/hotblock.conf"
   [ -e "$HOTBLOCK_OFF_FILE" ] && exit
   scheduler=$1 moment=$2 job=$3 kind=$4
@@ -22,6 +24,7 @@ trap 'exit 0' HUP INT TERM
     socket=$HOTBLOCK_JOB_SOCKET moment=node
   fi
   [ -n "$HOTBLOCK_SEEDS" ] && [ "$moment" = submit ] && set -- "$@" --seeds "$HOTBLOCK_SEEDS"
+  [ -n "$HOTBLOCK_RACKS" ] && [ "$moment" = submit ] && set -- "$@" --racks "$HOTBLOCK_RACKS"
   [ -n "$socket" ] && set -- "$@" --socket "$socket"
 
   log=${HOTBLOCK_LOG:-/dev/null}

@@ -12,6 +12,8 @@ export interface HookArguments {
   /** Lists of hosts, as they were given. */
   on: string[]
   seeds: string[]
+  /** Lists of hosts with white space between them, of each of which one is a seed. */
+  racks: string[]
   home: string | undefined
   /** Of the daemon, in place of the one in its home. */
   socket: string | undefined
@@ -35,6 +37,7 @@ type Option =
   | 'image'
   | 'on'
   | 'seeds'
+  | 'racks'
   | 'home'
   | 'socket'
   | 'spool'
@@ -54,6 +57,7 @@ const READERS: Readonly<Record<Option, (into: HookArguments, value: string) => b
   image: (into, value) => into.images.push(value) > 0,
   on: (into, value) => into.on.push(value) > 0,
   seeds: (into, value) => into.seeds.push(value) > 0,
+  racks: (into, value) => into.racks.push(value) > 0,
   home: (into, value) => {
     if (isPath(value)) into.home = value
     return into.home === value
@@ -93,6 +97,7 @@ export function readArguments(argv: readonly string[]): HookArguments {
     images: [],
     on: [],
     seeds: [],
+    racks: [],
     home: undefined,
     socket: undefined,
     spool: undefined,

@@ -14,7 +14,8 @@ const DIGITS_MAX = 9
 
 const HOST = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/
 const RANGE = /^(\d+)(?:-(\d+))?$/
-const BLANK = /[\s,]/
+const BETWEEN_HOSTS = /[\s,]/
+const BETWEEN_RACKS = /\s/
 
 /** Whether this is the name or the IPv4 address of a host, and nothing else. */
 export function isHost(text: string): boolean {
@@ -26,11 +27,9 @@ export function isHost(text: string): boolean {
  * @throws USAGE for what is no such list, or more than HOSTS_MAX hosts; nothing of such a list is of use then
  */
 export function expandHosts(text: string): string[] {
-  if (text.length > HOSTLIST_CHARACTERS_MAX) {
-    throw bad(`it has ${text.length} characters; ${HOSTLIST_CHARACTERS_MAX} are the most`)
-  }
+  checkLength(text)
   const hosts = new Set<string>()
-  for (const word of wordsOf(text)) {
+  for (const word of wordsOf(text, BETWEEN_HOSTS)) {
     for (const host of expandWord(word, HOSTS_MAX)) {
       if (!isHost(host)) throw bad(`${shown(host)} is no host`)
       hosts.add(host)
@@ -40,8 +39,33 @@ export function expandHosts(text: string): string[] {
   return [...hosts]
 }
 
-/** Cut at commas and white space that are not in brackets. */
-function* wordsOf(text: string): Generator<string> {
+/**
+ * Racks: lists of hosts with white space between them and commas within: `r1n[01-40],r1gpu r2n[01-40]` are two.
+ *
+ * @returns the hosts of each
+ * @throws USAGE as expandHosts does; HOSTS_MAX is the most of all racks together
+ */
+export function expandRacks(text: string): string[][] {
+  checkLength(text)
+  const racks: string[][] = []
+  let count = 0
+  for (const word of wordsOf(text, BETWEEN_RACKS)) {
+    const hosts = expandHosts(word)
+    count += hosts.length
+    if (count > HOSTS_MAX) throw tooMany()
+    if (hosts.length > 0) racks.push(hosts)
+  }
+  return racks
+}
+
+function checkLength({ length }: string): void {
+  if (length > HOSTLIST_CHARACTERS_MAX) {
+    throw bad(`it has ${length} characters; ${HOSTLIST_CHARACTERS_MAX} are the most`)
+  }
+}
+
+/** Cut where that stands between words, but not in brackets. */
+function* wordsOf(text: string, between: RegExp): Generator<string> {
   let start = 0
   let inside = false
   for (let at = 0; at <= text.length; at++) {
@@ -52,7 +76,7 @@ function* wordsOf(text: string): Generator<string> {
     } else if (character === ']') {
       if (!inside) throw bad('a bracket closes that was not opened')
       inside = false
-    } else if (character === undefined || (!inside && BLANK.test(character))) {
+    } else if (character === undefined || (!inside && between.test(character))) {
       if (at > start) yield text.slice(start, at)
       start = at + 1
     }

@@ -11,8 +11,8 @@ import { asHotblockError, HotblockError } from '../../../protocols/errors.ts'
 import { printable } from '../../printable.ts'
 import { type HookArguments, readArguments } from './arguments.ts'
 import { ask } from './ask.ts'
-import { expandHosts } from './hostlist.ts'
-import { HOSTLIST_CHARACTERS_MAX, type Moment, TEXT_BYTES_MAX } from './limits.ts'
+import { expandHosts, expandRacks } from './hostlist.ts'
+import { type Moment, TEXT_BYTES_MAX } from './limits.ts'
 import { chosen, type References, referencesOf } from './references.ts'
 import { noteFailure, spoolOf } from './spool.ts'
 
@@ -84,7 +84,8 @@ async function tell(
   if (names.length === 0) return
   const hosts = hostsOf(given, moment, failed)
   const { scheduler, job } = given
-  const body = { moment, scheduler: scheduler || 'unknown', job, names, hosts }
+  const racks = moment === 'submit' ? listOf(given.racks.join(' '), expandRacks, failed) : ''
+  const body = { moment, scheduler: scheduler || 'unknown', job, names, hosts, ...(racks === '' ? {} : { racks }) }
   const answer = await ask(socket, { path: '/hook', body }, left())
   const unknown = (answer as { unknown?: unknown } | null)?.unknown
   if (!Array.isArray(unknown)) throw new HotblockError('BAD_MESSAGE', 'what the daemon answered makes no sense')
@@ -100,13 +101,15 @@ async function referencesIn(hook: HookProcess, given: HookArguments): Promise<Re
   return { names: all.names, bad: all.bad + found.bad, left: all.left + found.left }
 }
 
-/** What is sent: the lists as they were given, once they are known to be lists. A list that is none costs no prefetch here. */
 function hostsOf(given: HookArguments, moment: Moment, failed: (thrown: unknown) => void): string {
   const lists = moment === 'submit' ? given.seeds : moment === 'allocate' ? given.on : []
-  const text = lists.join(',')
+  return listOf(lists.join(','), expandHosts, failed)
+}
+
+/** What is sent: the lists as they were given, once they are known to be lists. A list that is none costs no prefetch here. */
+function listOf(text: string, read: (text: string) => unknown, failed: (thrown: unknown) => void): string {
   try {
-    if (text.length > HOSTLIST_CHARACTERS_MAX) throw new HotblockError('USAGE', 'the lists of hosts are too long')
-    expandHosts(text)
+    read(text)
     return text
   } catch (error) {
     failed(error)

@@ -104,10 +104,15 @@ if [ ! -e "$to/hotblock.conf" ]; then
 fi
 (
   . "$to/hotblock.conf"
-  [ -d "$HOTBLOCK_TURNS" ] && exit 0
   user=$(sed -n 's/^[[:space:]]*SlurmUser[[:space:]]*=[[:space:]]*\([A-Za-z0-9_.-]*\).*/\1/Ip' "$conf" 2>/dev/null | tail -n 1)
+  # make_for_hooks MODE DIRECTORY: with that user's group, which a socket in it gets too.
+  make_for_hooks() {
+    [ -d "$2" ] || { mkdir -p -m "$1" "$2" && chown "${user:-root}:" "$2" && echo "made $2"; }
+  }
+  [ -x "$HOTBLOCK" ] || echo "not there: $HOTBLOCK, the program that $to/hotblock.conf names"
   # Nobody else may hold the hooks up by holding their locks.
-  mkdir -p -m 700 "$HOTBLOCK_TURNS" && chown "${user:-root}" "$HOTBLOCK_TURNS" && echo "made $HOTBLOCK_TURNS"
+  make_for_hooks 700 "$HOTBLOCK_TURNS"
+  make_for_hooks 755 "$(dirname "${HOTBLOCK_LOG:-/dev/null}")"
 )
 [ $lines = yes ] || exit 0
 

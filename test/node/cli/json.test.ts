@@ -28,7 +28,14 @@ const FETCH: Fields = {
   peers: 'array',
 }
 const CHECK: Fields = { checkedBytes: 'integer', badBlocks: 'integer' }
-const IMAGE: Fields = { name: 'string', root: 'string', imageBytes: 'integer', state: 'string', pinned: 'boolean' }
+const IMAGE: Fields = {
+  name: 'string',
+  root: 'string',
+  imageBytes: 'integer',
+  state: 'string',
+  pinned: 'boolean',
+  inUse: 'boolean',
+}
 
 /** Commands that ask the daemon; a list's fields are those of each row. */
 const COMMANDS: readonly (readonly [args: string[], fields: Fields, rows?: 'rows'])[] = [

@@ -25,8 +25,16 @@ const FETCHED: FetchReport = {
   ],
 }
 const IMAGES: ImageRow[] = [
-  { name: 'bookworm-batch', root: ROOT, imageBytes: 2 ** 31, zeroBytes: 1.1e9, state: 'complete', pinned: true },
-  { name: '', root: ROOT, imageBytes: 1023 * 2 ** 20, zeroBytes: 0, state: 'partial', pinned: false },
+  {
+    name: 'bookworm-batch',
+    root: ROOT,
+    imageBytes: 2 ** 31,
+    zeroBytes: 1.1e9,
+    state: 'complete',
+    pinned: true,
+    inUse: true,
+  },
+  { name: '', root: ROOT, imageBytes: 1023 * 2 ** 20, zeroBytes: 0, state: 'partial', pinned: false, inUse: false },
 ]
 const RECORD = { builder: PEER, sequence: 112, time: '2026-11-23T21:00:00.000Z' }
 const PEERS: PeerRow[] = [

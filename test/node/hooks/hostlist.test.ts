@@ -1,6 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { expandHosts, isHost } from '../../../node/hooks/core/hostlist.ts'
+import { expandHosts, expandRacks, isHost } from '../../../node/hooks/core/hostlist.ts'
 import { HOSTLIST_CHARACTERS_MAX, HOSTS_MAX } from '../../../node/hooks/core/limits.ts'
 import { HotblockError } from '../../../protocols/errors.ts'
 import { throwsCode } from '../../support/failures.ts'
@@ -21,6 +21,20 @@ test('lists as schedulers write them', () => {
     ['n[5-5]', ['n5']],
   ]
   for (const [text, hosts] of cases) assert.equal(expandHosts(text), hosts, text)
+})
+
+test('racks: white space between them, commas within', () => {
+  const cases: readonly (readonly [string, string[][]])[] = [
+    ['', []],
+    [' \n', []],
+    ['n1,n2', [['n1', 'n2']]],
+    ['r1n[1-2],r1g r2n[1, 2]\n r3', [['r1n1', 'r1n2', 'r1g'], ['r2n1', 'r2n2'], ['r3']]],
+    [', ,r1', [['r1']]],
+  ]
+  for (const [text, racks] of cases) assert.equal(expandRacks(text), racks, text)
+  for (const text of ['r1n[1-2', 'r1 $(id)', `r1n[1-${HOSTS_MAX}] r2`, 'x'.repeat(HOSTLIST_CHARACTERS_MAX + 1)]) {
+    throwsCode('USAGE', () => expandRacks(text))
+  }
 })
 
 test('what is no list is refused whole', () => {

@@ -106,6 +106,28 @@ test('a host that could not be reached is left alone for a while', async () => {
   assert.is(tried, 2)
 })
 
+test('a host that was slow is told last, once more', async () => {
+  const tried: string[] = []
+  const sender = senderOf(async (address, _order, signal) => {
+    const host = hostOf(address)
+    tried.push(host)
+    if (host === 'n0' || (host === 'n1' && tried.indexOf(host) === tried.length - 1)) {
+      await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    }
+    return 'taken'
+  })
+  // Nothing else keeps the process while a host is slow: timers of signals do not.
+  const awake = setInterval(() => {}, 1000)
+  const report = await (await sender.tell({ ...REQUEST, hosts: hosts(200) })).done
+  clearInterval(awake)
+  assert.equal(tried.slice(200).sort(), ['n0', 'n1'])
+  assert.equal([report.taken, report.unreachable, report.pending], [199, 1, 0])
+  assert.equal(
+    report.failures.map(({ host }) => host),
+    ['n0'],
+  )
+})
+
 test('an address that turns out to be its own is an order to itself', async () => {
   const own: unknown[] = []
   const error = new AggregateError([new Error('Can not dial self')], 'all dials failed')

@@ -29,7 +29,7 @@ test('what it is given, the daemon is told, and nothing is printed', () =>
     const script = '#!/bin/sh\n#HOTBLOCK image=second\nexit 0\n'
     const run = await hook([...NODE, '--text', '-', '--home', home], { input: script })
     assert.equal([run.stdout, run.stderr], ['', ''])
-    const lists = ['--on', 'n[1-3]', '--on', 'm1', '--seeds', 's1']
+    const lists = ['--on', 'n[1-3]', '--on', 'm1', '--seeds', 's1', '--racks', 'r1n[1-2] r2n1', '--racks', 'r3n1']
     await hook(['allocate', ...NODE.slice(1), ...lists, '--home', home])
     await hook(['submit', ...NODE.slice(1), ...lists, '--home', home])
     const told = { scheduler: 'slurm', job: '12' }
@@ -38,7 +38,7 @@ test('what it is given, the daemon is told, and nothing is printed', () =>
       [
         { moment: 'node', ...told, names: ['base', 'second'], hosts: '' },
         { moment: 'allocate', ...told, names: ['base'], hosts: 'n[1-3],m1' },
-        { moment: 'submit', ...told, names: ['base'], hosts: 's1' },
+        { moment: 'submit', ...told, names: ['base'], hosts: 's1', racks: 'r1n[1-2] r2n1 r3n1' },
       ],
     )
   }))

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { run } from '../../../support/images.ts'
+import { ROOT_RIGHTS } from '../../../support/needed.ts'
 import { HOOKS, installHooks } from '../../../support/slurm-hooks.ts'
 import { withDirectory } from '../../../support/temporary.ts'
+import { testWith } from '../../../support/tools.ts'
 
 const CONF = '# a site\nClusterName=one\nSlurmUser=root\n#Prolog=/old\nNodeName=n1\n'
 
@@ -14,10 +16,7 @@ async function withSite(conf: string, use: (etc: string, install: Install) => Pr
     const etc = join(directory, 'etc')
     await mkdir(etc)
     await writeFile(join(etc, 'slurm.conf'), conf, { mode: 0o640 })
-    await use(
-      etc,
-      async (...flags) => (await installHooks(etc, { program: '/usr/bin/hotblock', home: '/x' }, flags)).said,
-    )
+    await use(etc, async (...flags) => (await installHooks(etc, { program: '/bin/sh', home: '/x' }, flags)).said)
   })
 }
 type Install = (...flags: string[]) => Promise<string>
@@ -27,6 +26,29 @@ function uninstall(etc: string, ...flags: string[]): Promise<string> {
 }
 
 const read = (etc: string, name = 'slurm.conf'): Promise<string> => readFile(join(etc, name), 'utf8')
+
+testWith(ROOT_RIGHTS)(
+  "what the hooks of a SlurmUser write to is that user's, and a program that is missing is said",
+  () =>
+    withDirectory(async (etc) => {
+      await writeFile(join(etc, 'slurm.conf'), CONF.replace('SlurmUser=root', ' slurmuser = nobody # or slurm'))
+      await mkdir(join(etc, 'hotblock'))
+      const settings = `HOTBLOCK=/nonexistent\nHOTBLOCK_TURNS=${etc}/turns\nHOTBLOCK_LOG=${etc}/log/hooks.log\n`
+      await writeFile(join(etc, 'hotblock', 'hotblock.conf'), settings)
+      const said = await run('sh', [join(HOOKS, 'install.sh'), '--slurm-dir', etc, '--files-only'])
+      assert.match(said, /^not there: \/nonexistent,/m)
+      const [nobody, group] = await Promise.all(
+        ['-u', '-g'].map(async (flag) => Number(await run('id', [flag, 'nobody']))),
+      )
+      for (const [name, mode] of [
+        ['turns', 0o700],
+        ['log', 0o755],
+      ] as const) {
+        const { uid, gid, mode: bits } = await stat(join(etc, name))
+        assert.equal([uid, gid, bits & 0o777], [nobody, group, mode], name)
+      }
+    }),
+)
 
 test('it adds its lines once, in a block, and keeps what was there', () =>
   withSite(CONF, async (etc, install) => {
