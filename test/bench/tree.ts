@@ -28,8 +28,16 @@ interface Stat {
   readonly rss: number
 }
 
-/** @param work what is measured; it waits for the end of all that it starts, or has started it before */
-export async function costOf<T>(work: () => Promise<T>): Promise<{ result: T; sample: Sample }> {
+/**
+ * @param servers processes of the tool that run already; what else the bench has started before is left out
+ * @param work what is measured; of what it starts, all counts
+ */
+export async function costOf<T>(
+  servers: readonly number[],
+  work: () => Promise<T>,
+): Promise<{ result: T; sample: Sample }> {
+  const others = new Set(childrenOf(process.pid).filter((pid) => !servers.includes(pid)))
+  const family = (): Stat[] => descendants(others)
   const before = new Map(family().map((stat) => [stat.pid, stat.ticks]))
   const endedBefore = own().ended
   let rss = 0
@@ -60,8 +68,14 @@ function own(): Stat {
   return statOf(process.pid)!
 }
 
-/** All that descend from this process, without it. */
-function family(): Stat[] {
+function childrenOf(parent: number): number[] {
+  return descendants(new Set())
+    .filter((stat) => stat.parent === parent)
+    .map(({ pid }) => pid)
+}
+
+/** All that descend from this process, without it, and without these and what descends from them. */
+function descendants(without: ReadonlySet<number>): Stat[] {
   const children = new Map<number, Stat[]>()
   for (const name of readdirSync('/proc')) {
     const pid = Number(name)
@@ -75,6 +89,7 @@ function family(): Stat[] {
   const waiting = [process.pid]
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
     for (const stat of children.get(pid) ?? []) {
+      if (without.has(stat.pid)) continue
       found.push(stat)
       waiting.push(stat.pid)
     }

@@ -5,8 +5,8 @@ import { basename, join } from 'node:path'
 import { costOf, type Sample } from '../tree.ts'
 import { isListening } from './http.ts'
 import { background, checkSame, freePort, program, type Running, settle, sync, until } from './programs.ts'
-import { startTracker, type Tracker } from './tracker.ts'
 import { torrentOf } from './torrent.ts'
+import { startTracker, type Tracker } from './tracker.ts'
 
 const FETCH_MS = 120_000
 
@@ -17,6 +17,7 @@ interface Swarm {
   readonly packed: string
   readonly file: string
   readonly tracker: Tracker
+  seeder: Running | undefined
 }
 
 /** A seeder of FILE.zst and a tracker, for as long as `use` runs; `once` fetches with so many peers at the same time. */
@@ -30,8 +31,7 @@ export async function withAria2<T>(
   const tracker = await startTracker()
   const packed = join(own, `${basename(file)}.zst`)
   const [torrent, done] = [join(own, 'image.torrent'), join(own, 'done')]
-  const swarm = { own, torrent, done, packed, file, tracker }
-  let seeder: Running | undefined
+  const swarm: Swarm = { own, torrent, done, packed, file, tracker, seeder: undefined }
   try {
     await program('zstd', ['-q', '-T0', file, '-o', packed])
     await writeFile(torrent, await torrentOf(packed, tracker.url))
@@ -39,12 +39,17 @@ export async function withAria2<T>(
     await writeFile(done, '#!/bin/sh\n: > "$3.done"\n')
     await chmod(done, 0o755)
     const port = await freePort()
-    seeder = background('aria2c', [...flags(swarm, own, port), '--seed-ratio=0.0', '--check-integrity=true', torrent])
+    swarm.seeder = background('aria2c', [
+      ...flags(swarm, own, port),
+      '--seed-ratio=0.0',
+      '--check-integrity=true',
+      torrent,
+    ])
     await until(() => isListening(port), 'the seeder listens')
     await until(() => existsSync(`${packed}.done`) || tracker.peers > 0, 'the seeder has checked its file', FETCH_MS)
     return await use((peers) => fetchOnce(swarm, peers))
   } finally {
-    await seeder?.kill()
+    await swarm.seeder?.kill()
     await tracker.close()
     await rm(own, { recursive: true, force: true })
   }
@@ -59,7 +64,7 @@ async function fetchOnce(swarm: Swarm, peers: number): Promise<Sample> {
   }
   const leechers: Running[] = []
   await settle()
-  const { sample } = await costOf(async () => {
+  const { sample } = await costOf([swarm.seeder!.pid], async () => {
     await Promise.all(
       directories.map(async (directory, i) => {
         const args = [...flags(swarm, directory, ports[i]!), '--seed-ratio=0.0', swarm.torrent]

@@ -10,7 +10,7 @@ export async function casyncMake(directory: string, file: string): Promise<Sampl
   await mkdir(own, { recursive: true })
   await settle()
   try {
-    return (await costOf(() => make(own, file))).sample
+    return (await costOf([], () => make(own, file))).sample
   } finally {
     await rm(own, { recursive: true, force: true })
   }
@@ -26,7 +26,7 @@ export async function withCasync<T>(
   await mkdir(own, { recursive: true })
   await make(own, file)
   try {
-    return await withHttpServer(own, (url) => use((seed) => extractOnce(own, url, file, seed)))
+    return await withHttpServer(own, (url, server) => use((seed) => extractOnce(server, own, url, file, seed)))
   } finally {
     await rm(own, { recursive: true, force: true })
   }
@@ -36,11 +36,11 @@ function make(own: string, file: string): Promise<string> {
   return program('casync', ['make', `--store=${join(own, 'chunks')}`, join(own, 'image.caibx'), file])
 }
 
-async function extractOnce(own: string, url: string, file: string, seed?: string): Promise<Sample> {
+async function extractOnce(server: number, own: string, url: string, file: string, seed?: string): Promise<Sample> {
   const copy = join(own, 'copy')
   const seeds = seed === undefined ? [] : [`--seed=${seed}`]
   await settle()
-  const { sample } = await costOf(async () => {
+  const { sample } = await costOf([server], async () => {
     await program('casync', ['extract', `--store=${url}/chunks`, ...seeds, `${url}/image.caibx`, copy])
     await sync(copy)
   })

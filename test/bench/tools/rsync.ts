@@ -23,7 +23,7 @@ export async function withRsync<T>(
   ])
   try {
     await until(() => isListening(port), 'the rsync daemon listens')
-    return await use((basis) => fetchOnce(own, `rsync://127.0.0.1:${port}/images`, file, basis))
+    return await use((basis) => fetchOnce(server.pid, own, `rsync://127.0.0.1:${port}/images`, file, basis))
   } finally {
     await server.stop()
     await rm(own, { recursive: true, force: true })
@@ -31,12 +31,12 @@ export async function withRsync<T>(
 }
 
 /** @param basis what the receiver has beforehand under the wanted name */
-async function fetchOnce(own: string, url: string, file: string, basis?: string): Promise<Sample> {
+async function fetchOnce(server: number, own: string, url: string, file: string, basis?: string): Promise<Sample> {
   const copy = join(own, basename(file))
   await rm(copy, { force: true })
   if (basis !== undefined) await program('cp', ['--sparse=always', basis, copy])
   await settle()
-  const { result, sample } = await costOf(async () => {
+  const { result, sample } = await costOf([server], async () => {
     const text = await program('rsync', ['--sparse', '--ignore-times', '--stats', `${url}/${basename(file)}`, own])
     await sync(copy)
     return text

@@ -20,16 +20,18 @@ export async function withZsync<T>(
   await symlink(file, join(own, name))
   await program('zsyncmake', ['-Z', '-b', String(BLOCK_BYTES), '-u', name, '-f', name, '-o', control, file])
   try {
-    return await withHttpServer(own, (url) => use((seed) => fetchOnce(own, `${url}/${name}.zsync`, file, seed)))
+    return await withHttpServer(own, (url, server) =>
+      use((seed) => fetchOnce(server, own, `${url}/${name}.zsync`, file, seed)),
+    )
   } finally {
     await rm(own, { recursive: true, force: true })
   }
 }
 
-async function fetchOnce(own: string, url: string, file: string, seed: string): Promise<Sample> {
+async function fetchOnce(server: number, own: string, url: string, file: string, seed: string): Promise<Sample> {
   const copy = join(own, 'copy')
   await settle()
-  const { result, sample } = await costOf(async () => {
+  const { result, sample } = await costOf([server], async () => {
     const text = await program('zsync', ['-i', seed, '-o', copy, url])
     await sync(copy)
     return text
