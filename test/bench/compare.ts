@@ -5,13 +5,18 @@ import type { Style } from '../../node/cli/format.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { printChecks, printRows, toJson } from './print.ts'
 import type { WorkResult } from './rows.ts'
+import { advertise } from './works/advertise.ts'
 import { cold, swarm } from './works/cold.ts'
 import { delta } from './works/delta.ts'
 import { hash } from './works/hash.ts'
+import { idle } from './works/idle.ts'
+import { index } from './works/index-of-blocks.ts'
 import { local } from './works/local.ts'
+import { memory } from './works/memory.ts'
+import { transport } from './works/transport.ts'
 import type { Work } from './works/work.ts'
 
-export const WORKS: readonly Work[] = [hash, delta, cold, swarm, local]
+export const WORKS: readonly Work[] = [hash, delta, cold, swarm, local, transport, advertise, memory, index, idle]
 
 export interface CompareOptions {
   /** Names of works; none: all. */

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { basename } from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findTool, run } from '../../support/images.ts'
 
@@ -53,6 +54,12 @@ export function background(name: string, args: readonly string[]): Running {
     await ended
   }
   return { pid: child.pid!, ended, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') }
+}
+
+/** The first line that a process prints. @throws if it ends without one */
+export async function firstLineOf(child: ChildProcess): Promise<string> {
+  for await (const line of createInterface({ input: child.stdout! })) return line
+  throw new Error('a process ended without a line')
 }
 
 /** A port of 127.0.0.1 that was free a moment ago. */
