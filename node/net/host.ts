@@ -22,6 +22,7 @@ import { parseAddress } from './addresses.ts'
 import { Bootstrap, type RememberedPeers } from './bootstrap.ts'
 import * as constants from './constants.ts'
 import { Fill } from './fill.ts'
+import { tls } from './tls/encrypter.ts'
 import { GuardedDatastore, NO_PUBLIC_KEYS } from './kad-guard.ts'
 
 export interface HostInit {
@@ -102,7 +103,7 @@ async function createNode(init: HostInit, listen: Multiaddr[], announce: Multiad
     addresses: { listen: listen.map(String), announce: announce.map(String) },
     datastore: new GuardedDatastore(init.datastore ?? new MemoryDatastore()),
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [tls(), noise()],
     streamMuxers: [
       yamux({
         // The connection monitor tries connections already.
