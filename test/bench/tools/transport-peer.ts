@@ -15,8 +15,11 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { multiaddr } from '@multiformats/multiaddr'
+import { leftBehind } from '../../../node/garbage.ts'
+import { startLean } from '../../../node/lean.ts'
 import { handleBlocks, libp2pMesh } from '../../../node/mesh.ts'
 import { OffenderList } from '../../../node/offenders.ts'
+import { Traffic } from '../../../node/traffic.ts'
 import { BlockSession } from '../../../protocols/blocks/client.ts'
 import { FRAME_BYTES_MAX } from '../../../protocols/blocks/constants.ts'
 import type { ServeSession } from '../../../protocols/blocks/server.ts'
@@ -31,6 +34,9 @@ const IN_FLIGHT = 8
 const BLOCKS_PER_FRAME = FRAME_BYTES_MAX / BLOCK_BYTES
 
 const [what, at, more] = process.argv.slice(2)
+// As a daemon is started, and as it looks after its buffers.
+if (what === 'serve' || what === 'fetch') startLean()
+const traffic = new Traffic((bytes) => leftBehind(3 * bytes, 'minor'))
 if (what === 'serve') await serve()
 else if (what === 'fetch') await fetch(at!, Number(more))
 else if (what === 'serve-tls') await serveTls(readFileSync(at!), readFileSync(more!))
@@ -42,7 +48,7 @@ async function serve(): Promise<void> {
   const session: ServeSession = {
     frame: async () => ({ encoding: 0, payload, missing: undefined }),
     cancel() {},
-    sent() {},
+    sent: (_, bytes) => traffic.sent('client', bytes),
     busyMs: 100,
     newsMs: 50,
     close() {},
@@ -80,7 +86,7 @@ async function fetch(address: string, bytes: number): Promise<void> {
     claimed() {},
     have() {},
     peers() {},
-    heard() {},
+    heard: (bytes) => traffic.received('server', bytes),
     closed: (error) => reject(error ?? new Error('closed')),
   })
   await session.open(imageOf([undefined]).root, undefined)
