@@ -14,7 +14,7 @@ import * as assert from 'uvu/assert'
 import { makeCredentials, peerOfCertificate } from '../../../node/net/tls/certificate.ts'
 import { decodeAll, decodeParts, encode, TAG } from '../../../node/net/tls/der.ts'
 import { TLS_PROTOCOL, tls } from '../../../node/net/tls/encrypter.ts'
-import { until } from '../../support/hosts.ts'
+import { newHost, until } from '../../support/hosts.ts'
 
 type Encrypters = ((components: never) => ConnectionEncrypter)[]
 
@@ -62,6 +62,18 @@ test('with one that does not know TLS a connection has Noise, whoever dials', as
   await a.hangUp(b.peerId)
   await b.dial(a.getMultiaddrs())
   assert.equal(encryptionOf(b), ['/noise'])
+})
+
+test('a node whose setting turns TLS off has Noise with all others', async () => {
+  const hosts = [await newHost({ tls: false }), await newHost(), await newHost()]
+  try {
+    for (const host of hosts) await host.start()
+    const [off, on, alsoOn] = hosts
+    assert.is((await on!.libp2p.dial(off!.libp2p.getMultiaddrs())).encryption, '/noise')
+    assert.is((await on!.libp2p.dial(alsoOn!.libp2p.getMultiaddrs())).encryption, TLS_PROTOCOL)
+  } finally {
+    await Promise.all(hosts.map((host) => host.stop()))
+  }
 })
 
 test('one that insists on TLS has no connection with one that only knows Noise', async () => {
