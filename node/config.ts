@@ -65,6 +65,8 @@ export interface Config {
   readonly hookBits: number
   /** Label of the rack in which the node stands; nodes with the same one prefer each other. undefined: it does not know. */
   readonly rack: string | undefined
+  /** Connections are encrypted by TLS with peers that know it; false: always by Noise. */
+  readonly tls: boolean
   readonly logLevel: LogLevel
   /** Settings of the farm as they are in the file, for whoever runs one to check. */
   readonly farm?: unknown
@@ -150,6 +152,7 @@ const settings = z.strictObject({
   jobSocket: path.optional(),
   hookBits: z.number().int().min(0).max(HOOK_BITS_MAX).optional(),
   rack: rack.optional(),
+  tls: z.boolean().optional(),
   logLevel: z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).optional(),
   farm: z.unknown().optional(),
 })
@@ -202,6 +205,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     hookSpool: merged.hookSpool === undefined ? spoolOf(resolve(cwd, home)) : resolve(cwd, merged.hookSpool),
     hookBits: merged.hookBits ?? HOOK_BITS,
     rack: merged.rack,
+    tls: merged.tls ?? true,
     logLevel: merged.logLevel ?? 'info',
     ...(merged.farm === undefined ? {} : { farm: merged.farm }),
   }

@@ -115,6 +115,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     datastore: store.datastore,
     remembered: rememberedPeers(store),
     agent: `hotblock/${VERSION}`,
+    tls: init.tls,
     log,
     validators: namespace.validators,
     selectors: namespace.selectors,

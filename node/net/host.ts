@@ -1,5 +1,5 @@
 /**
- * The libp2p host of a node: TCP, Noise, yamux, identify, ping and a Kademlia DHT of its own.
+ * The libp2p host of a node: TCP, TLS or Noise, yamux, identify, ping and a Kademlia DHT of its own.
  *
  * Order: create the host; create and start what handles protocols on it (records, discovery, blocks), so that the first
  * identify of each connection names them; then start the host. Stop in the opposite order: discovery first, while it can
@@ -23,6 +23,7 @@ import { Bootstrap, type RememberedPeers } from './bootstrap.ts'
 import * as constants from './constants.ts'
 import { Fill } from './fill.ts'
 import { GuardedDatastore, NO_PUBLIC_KEYS } from './kad-guard.ts'
+import { tls } from './tls/encrypter.ts'
 
 export interface HostInit {
   /** Ed25519. */
@@ -36,6 +37,8 @@ export interface HostInit {
   /** Where the DHT and the peer store keep what outlives a restart; in memory where none is given. */
   readonly datastore?: Datastore
   readonly remembered?: RememberedPeers
+  /** Encrypts by TLS where the other side does too; default: yes. Noise is always there. */
+  readonly tls?: boolean
   /** What the node says it is, like hotblock/1.2.3. */
   readonly agent: string
   readonly log?: Log
@@ -102,7 +105,7 @@ async function createNode(init: HostInit, listen: Multiaddr[], announce: Multiad
     addresses: { listen: listen.map(String), announce: announce.map(String) },
     datastore: new GuardedDatastore(init.datastore ?? new MemoryDatastore()),
     transports: [tcp()],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: init.tls === false ? [noise()] : [tls(), noise()],
     streamMuxers: [
       yamux({
         // The connection monitor tries connections already.

@@ -8,6 +8,8 @@ import { open } from 'node:fs/promises'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import { HotblockError } from '../../protocols/errors.ts'
+import { HASH_BYTES } from '../../protocols/table/constants.ts'
+import { KEY_BYTES } from './place.ts'
 
 /** KiB of pages that are kept; what is not there comes from the system's cache of files in a microsecond. */
 const CACHE_KIB = 4096
@@ -27,6 +29,12 @@ const SCHEMA = `
   INSERT INTO totals SELECT 0, 0 WHERE NOT EXISTS (SELECT * FROM totals);
 `
 
+/** All keys of a batch in one statement: to call SQLite once for each key takes twice as long as finding it. */
+const FIND_MANY = `
+  WITH RECURSIVE wanted (i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM wanted WHERE i + 1 < ?2)
+  SELECT i, places FROM wanted CROSS JOIN blocks ON key = substr(?1, i * ${HASH_BYTES} + 1, ${KEY_BYTES})
+`
+
 /** A row as SQLite gives it. */
 type Cells = readonly Uint8Array[]
 
@@ -43,6 +51,7 @@ export class BlockRows {
   /** A thread may open it too. */
   readonly #shared: boolean
   readonly #get: StatementSync
+  readonly #getMany: StatementSync
   readonly #put: StatementSync
   readonly #remove: StatementSync
   readonly #range: StatementSync
@@ -64,6 +73,7 @@ export class BlockRows {
     this.#db = db
     this.#shared = shared
     this.#get = this.#prepare('SELECT places FROM blocks WHERE key = ?')
+    this.#getMany = this.#prepare(FIND_MANY)
     this.#put = this.#prepare(
       'INSERT INTO blocks VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET places = excluded.places',
     )
@@ -89,6 +99,14 @@ export class BlockRows {
 
   get(key: Uint8Array): Uint8Array | undefined {
     return (this.#read(() => this.#get.get(key)) as Cells | undefined)?.[0]
+  }
+
+  /** Of hashes that lie one after the other, 32 bytes each: values of those that are there, under their positions. */
+  getMany(hashes: Uint8Array): Map<number, Uint8Array> {
+    const count = hashes.length / HASH_BYTES
+    if (count === 0) return new Map()
+    const rows = this.#read(() => this.#getMany.all(hashes, count)) as unknown as (readonly [number, Uint8Array])[]
+    return new Map(rows)
   }
 
   /** Only between begin() and commit(). */

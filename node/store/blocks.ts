@@ -51,8 +51,9 @@ export class DiskBlockIndex implements ManagedBlockIndex {
 
   find(hashes: Uint8Array, most = PLACES_FOUND_DEFAULT): Place[][] {
     const found: Place[][] = []
-    for (let at = 0; at < hashes.length; at += HASH_BYTES) {
-      const value = this.#rows.get(keyAt(hashes, at))
+    const values = this.#rows.getMany(hashes)
+    for (let i = 0; i * HASH_BYTES < hashes.length; i++) {
+      const value = values.get(i)
       found.push(value === undefined ? [] : placesOf(value, this.#stateOf, most))
     }
     return found
@@ -60,9 +61,7 @@ export class DiskBlockIndex implements ManagedBlockIndex {
 
   has(hashes: Uint8Array): Uint8Array {
     const found = new Uint8Array(hashes.length / HASH_BYTES)
-    for (let i = 0; i < found.length; i++) {
-      const value = this.#rows.get(keyAt(hashes, i * HASH_BYTES))
-      if (value === undefined) continue
+    for (const [i, value] of this.#rows.getMany(hashes)) {
       for (let at = 0; at < value.length && found[i] === 0; at += PLACE_BYTES) {
         if (this.#stateOf(imageAt(value, at)) !== undefined) found[i] = 1
       }

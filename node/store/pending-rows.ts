@@ -1,4 +1,5 @@
 import { asHotblockError, type HotblockError } from '../../protocols/errors.ts'
+import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import type { BlockRows } from './block-rows.ts'
 import { KEY_BYTES, PREFIX_BYTES } from './place.ts'
 
@@ -45,6 +46,21 @@ export class PendingRows {
       if (this.#writing.has(text)) return this.#writing.get(text)
     }
     return this.#rows.get(key)
+  }
+
+  /** Of hashes that lie one after the other: values of those that are there, under their positions. */
+  getMany(hashes: Uint8Array): Map<number, Uint8Array> {
+    const found = this.#rows.getMany(hashes)
+    if (this.#pending.size + this.#writing.size === 0) return found
+    for (let i = 0; i * HASH_BYTES < hashes.length; i++) {
+      const text = textOf(hashes.subarray(i * HASH_BYTES, i * HASH_BYTES + KEY_BYTES))
+      const changes = this.#pending.has(text) ? this.#pending : this.#writing
+      if (!changes.has(text)) continue
+      const value = changes.get(text)
+      if (value === undefined) found.delete(i)
+      else found.set(i, value)
+    }
+    return found
   }
 
   /** @param before what get() says of the key; @param after undefined: the row goes */

@@ -1,6 +1,10 @@
 /**
- * What hotblock costs on this machine. Figures are for comparing with each other in one run: machines are noisy.
+ * What hotblock costs on this machine, also beside other tools. Figures are for comparing with each other in one run:
+ * machines are noisy.
  *
+ *     npm run bench                    hotblock and other tools on the same work, all of it; it takes half an hour
+ *     npm run bench -- WORK...         some of it: see WORKS in compare.ts
+ *          [--first A.img --second B.img] [--runs N] [--quick] [--json FILE]
  *     npm run bench -- transfer [A.img B.img] [--runs N] [--json]
  *     npm run bench -- scale [WANTED.img] [--images 20] [--blocks 1500000] [--json]
  *     npm run bench -- builder [--json]
@@ -12,16 +16,21 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatBytes, formatCount, formatSeconds, keyValues, makeStyle, table } from '../../node/cli/format.ts'
+import { makeDemoImages } from '../demo/images.ts'
 import { ROOT } from '../support/nodes.ts'
+import { withDirectory } from '../support/temporary.ts'
 import { benchBuilder } from './builder.ts'
+import { runComparison, WORKS } from './compare.ts'
 import { debianPair } from './debian.ts'
 import { benchOrders } from './orders.ts'
 import { benchScale } from './scale.ts'
 import { benchSlurm } from './slurm.ts'
 import { benchTransfer } from './transfer.ts'
 
+/** Rounds of each measurement, where nothing else is said. */
+const RUNS = 3
 const USAGE =
-  'usage: npm run bench -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder | slurm [A.img B.img] [--runs N] | orders [--hosts N]'
+  'usage: npm run bench [-- WORK...] [--first A.img --second B.img] [--runs N] [--quick] [--json FILE] | -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder | slurm [A.img B.img] [--runs N] | orders [--hosts N]'
 const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
 
 try {
@@ -32,22 +41,25 @@ try {
 }
 
 async function main(): Promise<number> {
+  const first = process.argv[2]
+  if (first === undefined || first.startsWith('-') || WORKS.some(({ name }) => name === first)) return compareTools()
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
       ways: { type: 'string', default: '' },
-      runs: { type: 'string', default: '3' },
+      runs: { type: 'string', default: String(RUNS) },
       images: { type: 'string', default: '20' },
       blocks: { type: 'string', default: '1500000' },
       hosts: { type: 'string', default: '1000' },
       json: { type: 'boolean', default: false },
     },
   })
+  const runs = count(values.runs)
   const [what, ...files] = positionals
   const paths = files.map((file) => resolve(file))
   if (what === 'transfer' && (paths.length === 0 || paths.length === 2)) {
     const [first, second] = paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
-    await transfer(first!, second!, count(values.runs), values.json)
+    await transfer(first!, second!, runs, values.json)
     return 0
   }
   if (what === 'scale' && paths.length <= 1) {
@@ -61,7 +73,7 @@ async function main(): Promise<number> {
   }
   if (what === 'slurm' && (paths.length === 0 || paths.length === 2)) {
     const [first, second] = paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
-    await slurm(first!, second!, count(values.runs), values.ways.split(',').filter(Boolean), values.json)
+    await slurm(first!, second!, runs, values.ways.split(',').filter(Boolean), values.json)
     return 0
   }
   if (what === 'orders' && paths.length === 0) {
@@ -70,6 +82,32 @@ async function main(): Promise<number> {
   }
   console.error(USAGE)
   return 2
+}
+
+async function compareTools(): Promise<number> {
+  const { values, positionals: works } = parseArgs({
+    allowPositionals: true,
+    options: {
+      first: { type: 'string' },
+      second: { type: 'string' },
+      runs: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+    },
+  })
+  const { first, second, quick, json } = values
+  const unknown = works.some((name) => WORKS.every((work) => work.name !== name))
+  if (unknown || (first === undefined) !== (second === undefined)) {
+    console.error(USAGE)
+    return 2
+  }
+  const runs = values.runs === undefined ? (quick ? 1 : RUNS) : count(values.runs)
+  const run = ([a, b]: readonly string[]): Promise<void> =>
+    runComparison({ works, first: resolve(a!), second: resolve(b!), runs, quick, json }, style, say)
+  if (first !== undefined && second !== undefined) await run([first, second])
+  else if (quick) await withDirectory(async (directory) => run(await makeDemoImages(directory, say)))
+  else await run(await debianPair(join(ROOT, '.bench'), say))
+  return 0
 }
 
 async function transfer(first: string, second: string, runs: number, json: boolean): Promise<void> {

@@ -39,6 +39,7 @@ const DEFAULTS: Config = {
   jobSocket: undefined,
   hookBits: HOOK_BITS,
   rack: undefined,
+  tls: true,
   logLevel: 'info',
 }
 

@@ -59,6 +59,37 @@ both('what was added is found, with its offset, and nothing else', async (index)
   assert.equal(index.has(new Uint8Array(0)), new Uint8Array(0))
 })
 
+both('of many hashes at once each is found as it is by itself', async (index) => {
+  const hashes = Array.from({ length: 3000 }, (_, i) => hash(1000 + i))
+  const [written, pending, taken] = [hashes.slice(0, 1000), hashes.slice(500, 2000), hashes.slice(900, 1100)]
+  await index.add(
+    1,
+    Float64Array.from(written, (_, i) => i),
+    together(...written),
+  )
+  await index.flush()
+  await index.add(
+    2,
+    Float64Array.from(pending, (_, i) => i),
+    together(...pending),
+  )
+  await index.dropImage(1, [together(...taken)])
+  await index.add(3, Float64Array.of(7), hashes[950]!)
+  const wanted = [...hashes, ...hashes.slice(990, 1010), hashes[0]!]
+  assert.equal(
+    index.find(together(...wanted)),
+    wanted.map((each) => index.find(each)[0]),
+  )
+  assert.equal(
+    index.has(together(...wanted)),
+    Uint8Array.from(wanted, (each) => index.has(each)[0]!),
+  )
+  assert.is(
+    index.has(together(...hashes)).reduce((sum, has) => sum + has, 0),
+    2000,
+  )
+})
+
 both('the last image number and offsets at their bounds come back unharmed', async (index) => {
   const offsets = [1, 2 ** 24 - 1, 2 ** 24, 2 ** 32 - 1, 2 ** 32, 64 * 1024 ** 4]
   const hashes = offsets.map((_, i) => hash(100 + i))

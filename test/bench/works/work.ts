@@ -1,0 +1,47 @@
+/** One line of the list of work: what is done, by whom, and what it has to come to. */
+import { alternately, type Contender, type Row, type WorkResult } from '../rows.ts'
+import { haveAll } from '../tools/programs.ts'
+import type { Sample } from '../tree.ts'
+
+export interface Bench {
+  /** For everything that is made meanwhile; on a disk. */
+  readonly directory: string
+  /** On the node already, where the work says so. */
+  readonly first: string
+  /** What is wanted. */
+  readonly second: string
+  readonly runs: number
+  /** Smaller and fewer of everything. */
+  readonly quick: boolean
+  readonly say: (text: string) => void
+}
+
+export interface Work {
+  readonly name: string
+  readonly what: string
+  run(bench: Bench): Promise<WorkResult>
+}
+
+export interface Tool {
+  readonly name: string
+  /** Programs that it takes. */
+  readonly programs: readonly string[]
+  /** Makes ready what is not measured, and gives what is measured to `use`. */
+  open(use: (once: () => Promise<Sample>) => Promise<Row[]>): Promise<Row[]>
+}
+
+/** All tools that are there, in turn, on the same work. */
+export function compare(work: string, tools: readonly Tool[], { runs, say }: Bench): Promise<Row[]> {
+  const there = tools.filter(({ programs }) => haveAll(programs, (text) => say(`${work}: ${text}`)))
+  const open = (at: number, contenders: readonly Contender[]): Promise<Row[]> => {
+    const tool = there[at]
+    if (tool === undefined) return alternately(work, runs, contenders, say)
+    return tool.open((once) => open(at + 1, [...contenders, [tool.name, once]]))
+  }
+  return open(0, [])
+}
+
+/** For what needs nothing made ready. */
+export function simply(name: string, programs: readonly string[], once: () => Promise<Sample>): Tool {
+  return { name, programs, open: (use) => use(once) }
+}
