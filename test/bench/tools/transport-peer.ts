@@ -50,7 +50,7 @@ async function serve(): Promise<void> {
     cancel() {},
     sent: (_, bytes) => traffic.sent('client', bytes),
     busyMs: 100,
-    newsMs: 50,
+    newsMs: () => 50,
     close() {},
   }
   source.openSession = () => session
