@@ -204,11 +204,15 @@ export class ServeMachine {
   }
 
   #turn(now: number): [string, Session] | undefined {
-    const isFull = this.#servedQuickly(now) >= this.#servedMax()
+    let isFull: boolean | undefined
     let lowest: [string, Session] | undefined
     for (const entry of this.#waiting) {
       const { queue, active } = entry[1]
-      if (active.size >= SESSION_FRAMES_ACTIVE_MAX || (active.size === 0 && isFull)) continue
+      if (active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
+      if (active.size === 0) {
+        isFull ??= this.#servedQuickly(now) >= this.#servedMax()
+        if (isFull) continue
+      }
       if (!queue[firstOf(entry[1])]!.low) return entry
       lowest ??= entry
     }

@@ -66,7 +66,7 @@ export class Fetcher {
       rack: node.rack,
       random,
       rateDownBytes: host.rateDownBytes,
-      builderFromMs: world.grace ? node.now + GRACE_MS : 0,
+      builderFromMs: node.now + GRACE_MS,
     })
   }
 

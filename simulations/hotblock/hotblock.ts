@@ -34,7 +34,6 @@ function begin(run: Run, whole: boolean): Process {
     byName,
     registry: new Registry(run.clock, run.random(-1), FIND_MS),
     whole,
-    grace: false,
     tableBytes: (image.lengths.length * TABLE_ENTRY_BYTES + image.segmentCount * TABLE_SEGMENT_BYTES) / grain,
     tableRequests: Math.max(1, Math.ceil(image.segmentCount / TABLE_PARTS_MAX)),
   }

@@ -27,8 +27,6 @@ export interface World {
   readonly registry: Registry
   /** Fetch whole images: blocks that the node has in others are fetched all the same. */
   readonly whole: boolean
-  /** Wait a moment for peers with the same blocks in other images, before the builder is asked. */
-  readonly grace: boolean
   /** Table bytes of the image, and the requests that they take. */
   readonly tableBytes: number
   readonly tableRequests: number

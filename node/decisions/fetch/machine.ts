@@ -49,6 +49,7 @@ export class FetchMachine {
   readonly #rack: string | undefined
   readonly chooser: Chooser
   readonly #limiter: Limiter
+  readonly #isLimited: boolean
   #builderFromMs: number
   #inFlightBytes = 0
   #nextRequest = 1
@@ -65,6 +66,7 @@ export class FetchMachine {
     this.demand = new Demand(init.items)
     this.#random = init.random
     this.#rack = init.rack
+    this.#isLimited = init.limiter !== undefined || init.rateDownBytes !== undefined
     this.#limiter = init.limiter ?? new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
     this.chooser = new Chooser(this.demand, { self: init.self ?? '', rack: init.rack, random: init.random })
@@ -153,6 +155,8 @@ export class FetchMachine {
     const peer = this.#peers.get(id)
     const request = peer?.settle(requestId)
     if (peer === undefined || request === undefined) return []
+    // Others are looked at again only if it was for this request that they were not asked.
+    const isTight = this.#isLimited || this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
     this.#inFlightBytes -= request.bytes
     peer.heardAt = now
     let good = 0
@@ -176,7 +180,7 @@ export class FetchMachine {
       if (peer.role !== 'builder') this.#others.add(now, request.bytes)
       this.#wireRatio = this.#wireRatio * 0.9 + (wireBytes / request.bytes) * 0.1
     }
-    return this.#decide(now)
+    return this.#decide(now, isTight || good < request.items.length ? undefined : peer)
   }
 
   /** The peer will not answer the request now; it may be asked again after `ms`. */
@@ -285,6 +289,7 @@ export class FetchMachine {
     if (this.demand.wanted === 0) return
     const free: PeerState[] = []
     for (const peer of peers) if (!chooser.hasNothing(peer) && this.#mayAsk(peer, now)) free.push(peer)
+    if (free.length === 0) return
     // What only the builder has comes first: the swarm is no faster than the builder gives out new blocks.
     for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => chooser.rare(peer, now))
     for (const peer of choosePeerOrder(free, this.#random)) {
