@@ -78,6 +78,9 @@ export class VirtualNode {
 
   /** Small messages between two nodes. */
   tell(to: VirtualNode, run: () => void): void {
-    this.world.run.network.tell(this.index, to.index, run)
+    const { network, clock } = this.world.run
+    const delayMs = this.server.delayMs(to)
+    if (delayMs === 0) network.tell(this.index, to.index, run)
+    else clock.after(delayMs, () => network.tell(this.index, to.index, run))
   }
 }

@@ -6,7 +6,7 @@ import { Spread } from '../../node/decisions/spread.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
 import type { Connection } from '../network/network.ts'
 import type { VirtualNode } from './node.ts'
-import { FRAME_OVERHEAD_BYTES, frameMs } from './world.ts'
+import { AHEAD_BYTES, FRAME_OVERHEAD_BYTES, frameMs } from './world.ts'
 
 interface Wanted {
   readonly request: number
@@ -92,9 +92,17 @@ export class Server {
 
   tell(tellings: readonly Telling[]): void {
     for (const { session, hints } of tellings) {
-      const client = this.#byNumber.get(session)?.client
-      if (client !== undefined) this.#node.tell(client, () => client.fetcher?.heardOf(hints))
+      const serving = this.#byNumber.get(session)
+      if (serving === undefined) continue
+      const { client, connection } = serving
+      this.#node.world.run.network.follow(connection, () => client.fetcher?.heardOf(hints))
     }
+  }
+
+  /** Until a small message to a peer is on its way that is also a client of this node: what is sent to it is before it. */
+  delayMs(peer: VirtualNode): number {
+    const serving = this.#byClient.get(peer)
+    return serving === undefined ? 0 : this.#node.world.run.network.aheadMs(serving.connection, AHEAD_BYTES)
   }
 
   /** The client ended the session. */
@@ -120,7 +128,7 @@ export class Server {
     if (serving === undefined || node.gone) return
     const kept = this.#spread.grant(node.now, client.name, claims, wishes)
     if (kept !== undefined) {
-      node.tell(client, () => client.fetcher?.claimed(node, request, kept))
+      node.world.run.network.follow(serving.connection, () => client.fetcher?.claimed(node, request, kept))
       return
     }
     if (!this.#machine.request(node.now, serving.key, request)) {
@@ -225,15 +233,19 @@ export class Server {
       const getting = [...this.#getting]
       this.#held.clear()
       this.#getting.clear()
-      const clients = [...this.#sessions.values()].map(({ client }) => client.index)
       const { nodes, run } = node.world
       const all = getting.map(([piece]) => piece)
       const mixed = getting.some(([, by]) => by !== undefined)
-      run.network.tellAll(node.index, clients, (index) => {
-        const client = nodes[index]!
+      const tell = (client: VirtualNode): void => {
         const others = mixed ? getting.filter(([, by]) => by !== client).map(([piece]) => piece) : all
         if (held.length > 0 || others.length > 0) client.fetcher?.have(node, held, others)
-      })
+      }
+      const quiet: number[] = []
+      for (const { client, connection } of this.#sessions.values()) {
+        if (connection.queue.length === 0) quiet.push(client.index)
+        else run.network.follow(connection, () => tell(client))
+      }
+      run.network.tellAll(node.index, quiet, (index) => tell(nodes[index]!))
     })
   }
 }

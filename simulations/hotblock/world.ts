@@ -3,6 +3,8 @@ import type { Run } from '../run.ts'
 import type { VirtualNode } from './node.ts'
 import type { Registry } from './registry.ts'
 
+/** What lies in the buffers of a connection, before a small message of another session on it. */
+export const AHEAD_BYTES = 256 * 1024
 /** What a message takes on the wire beside the blocks, about. */
 export const FRAME_OVERHEAD_BYTES = 64
 /** Time to read, check and pack a frame, and to unpack, check and write one; milliseconds for a MiB. */

@@ -140,6 +140,21 @@ export class Network {
     if (connection.at >= 0) this.#remove(connection)
   }
 
+  /** A small message that goes the way of the frames: behind those that wait on the connection, as in a TCP stream. */
+  follow(connection: Connection, run: () => void): void {
+    if (connection.queue.length === 0) this.tell(connection.from, connection.to, run)
+    else this.send(connection, 0, run)
+  }
+
+  /** How long the first so many of the bytes that wait on the connection will take, at its rate of now; milliseconds. */
+  aheadMs({ at, left, queue }: Connection, bytesMax: number): number {
+    const rate = at < 0 ? 0 : this.#rates[at]!
+    if (rate <= 0) return 0
+    let bytes = left
+    for (let i = 1; i < queue.length && bytes < bytesMax; i++) bytes += queue[i]!.bytes
+    return (Math.min(bytes, bytesMax) / rate) * 1000
+  }
+
   /** The host sends and receives nothing from now on. */
   lose(host: number): void {
     this.#gone[host] = 1
