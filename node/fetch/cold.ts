@@ -262,7 +262,7 @@ export class ColdFetch {
     this.#asked.set(request, { peer, items })
     const rows = items.map((item) => blocks.rows[item]!)
     const lengths = Uint32Array.from(items, (item) => blocks.lengths[item]!)
-    const pieces = !told ? [] : [...new Set(items.map((item) => blocks.pieces[item]!))]
+    const pieces = !told && claim === undefined ? [] : [...new Set(items.map((item) => blocks.pieces[item]!))]
     const low = this.#init.manners.isPrefetch?.() === true
     open.session.get(request, gather(table.hashes, rows), lengths, claim && { pieces, wishes: claim.wishes }, low)
     if (told) holdings.note([], pieces)

@@ -359,7 +359,7 @@ export class Fetcher {
     if (server === undefined) return
     this.#asked.set(request, { server, items })
     const { pieces } = this.#node.world.run.cluster.image
-    const named = told ? [...new Set(items.map((item) => pieces[item]!))] : []
+    const named = told || claim !== undefined ? [...new Set(items.map((item) => pieces[item]!))] : []
     if (told) this.#node.server.note([], named)
     const claims = claim === undefined ? [] : named
     this.#node.tell(server, () => server.server.get(this.#node, request, items, claims, claim?.wishes ?? []))

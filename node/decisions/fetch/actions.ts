@@ -18,7 +18,7 @@ export type FetchAction =
       readonly request: number
       readonly items: readonly number[]
       readonly claim: Claim
-      /** Others are to hear that this node is getting it, for them to have it from here. */
+      /** Others are to hear that this node is getting it, for them to have it from here. Of a claim the builder tells them. */
       readonly told: boolean
     }
   | { readonly do: 'cancel'; readonly peer: string; readonly request: number }
