@@ -341,7 +341,14 @@ export class FetchMachine {
     this.#inFlightBytes += bytes
     this.#limiter.spend(now, bytes * this.#wireRatio)
     const claim = claims && peer.role === 'builder' ? { wishes: this.chooser.wishes(peer, now) } : undefined
-    this.#actions.push({ do: 'get', peer: peer.id, request: request.id, items, claim, told: claims && claim === undefined })
+    this.#actions.push({
+      do: 'get',
+      peer: peer.id,
+      request: request.id,
+      items,
+      claim,
+      told: claims && claim === undefined,
+    })
   }
 
   /** Nothing is left to ask for the first time: what has been under way for long is asked from a second peer. */

@@ -6,7 +6,6 @@ import { clusterOf, playing } from '../../support/scenarios.ts'
 import { integer, withSeeds } from '../../support/seeds.ts'
 
 const NETWORK = { racks: 3, oversubscription: 3 }
-const OTHERS = STRATEGY_NAMES.filter((name) => !name.startsWith('hotblock'))
 
 /** Plays a strategy; all live nodes have to have the image in the end. */
 function survives(name: StrategyName, changed: Record<string, unknown>, seed = 1): void {
@@ -24,7 +23,7 @@ function survives(name: StrategyName, changed: Record<string, unknown>, seed = 1
   )
 }
 
-for (const name of OTHERS) {
+for (const name of STRATEGY_NAMES) {
   test(`${name}: nodes crash`, () => {
     survives(name, { faults: [{ kind: 'loss', part: 0.3, atSeconds: 0.1, overSeconds: 3 }] })
   })
@@ -63,12 +62,12 @@ test('all of it together, at random', () => {
     ]
     const arrival = { kind: 'spread', overSeconds: seconds(10) }
     const seed = integer(random, 0, 1e6)
-    for (const name of OTHERS) survives(name, { faults, arrival, untilSeconds: 7200 }, seed)
+    for (const name of STRATEGY_NAMES) survives(name, { faults, arrival, untilSeconds: 7200 }, seed)
   })
 })
 
 test('without a builder from the middle on, nobody claims what cannot be', () => {
-  for (const name of OTHERS) {
+  for (const name of STRATEGY_NAMES) {
     const cluster = clusterOf({ builder: { diesAfterCopies: 0.5 }, network: NETWORK })
     const run = playing(name, cluster)
     assert.equal(run.violations, [], name)
