@@ -10,7 +10,7 @@ import type { OrderReport } from '../api.ts'
  * Hosts that are told at the same time. Connecting takes some 15 ms of the processor on either side, so that more of them
  * do not get done sooner, but run out of their time.
  */
-export const TELLING_MAX = 32
+export const TELLING_MAX = 16
 /** Hosts that are still to be told, of all orders together. */
 export const PENDING_HOSTS_MAX = 50_000
 /** Orders that are remembered for the status. */

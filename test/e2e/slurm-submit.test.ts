@@ -26,7 +26,8 @@ async function withSite(then: string, use: (site: Site) => Promise<void>): Promi
     try {
       const recorder = await makeRecorder(directory, then)
       const seeds = 'r[1-2]n1'
-      const installed = await installHooks(join(slurm.conf, '..'), { program: recorder.program, home: '/x', seeds }, [])
+      const settings = { program: recorder.program, home: '/x', seeds, racks: 'r3n[1-2],r3g r4n1' }
+      const installed = await installHooks(join(slurm.conf, '..'), settings, [])
       const conf = await readFile(slurm.conf, 'utf8')
       await writeFile(slurm.conf, conf.replace(/^PrologSlurmctld=.*\n/m, ''))
       await slurm.restart()
@@ -60,6 +61,7 @@ test_('comment, script, constraint and preference name images; seeds begin', () 
     const [{ args: given, stdin, env }] = (await recorder.calls()) as [Awaited<ReturnType<Recorder['calls']>>[0]]
     assert.equal(given.slice(0, 2), ['hook', 'submit'])
     assert.is(given[given.indexOf('--seeds') + 1], 'r[1-2]n1')
+    assert.is(given[given.indexOf('--racks') + 1], 'r3n[1-2],r3g r4n1')
     assert.equal(references(stdin), ['one', 'three', 'four+4', 'two-2.1', 'six'])
     assert.equal(Object.keys(env).sort(), ['HOME', 'PATH', 'PWD'])
   }),

@@ -12,6 +12,7 @@ export interface Settings {
   /** As it stands in the settings: it may have $SLURMD_NODENAME in it. */
   readonly home: string
   readonly seeds?: string
+  readonly racks?: string
   readonly locality?: 'features' | 'extra' | 'comment'
 }
 
@@ -49,6 +50,7 @@ export async function installHooks(
     `HOTBLOCK_LOG=${log}`,
     `HOTBLOCK_TURNS=${turns}`,
     `HOTBLOCK_SEEDS='${settings.seeds ?? ''}'`,
+    `HOTBLOCK_RACKS='${settings.racks ?? ''}'`,
     `HOTBLOCK_LOCALITY=${settings.locality ?? 'extra'}`,
   ]
   await writeFile(join(hooks, 'hotblock.conf'), `${text.join('\n')}\n`)
