@@ -1,4 +1,5 @@
-import { leftBehind } from '../garbage.ts'
+import { isMainThread } from 'node:worker_threads'
+import { leftBehind, letGo } from '../garbage.ts'
 import { compress, decompress } from './compress.ts'
 import { withFile, withFileIfThere, writeAt } from './files.ts'
 import {
@@ -15,6 +16,8 @@ import { isBlock } from './sha256.ts'
 
 /** No frame is larger before compression: the exchange's frames are 1 MiB, a caller that asks for more has a defect. */
 export const FRAME_RAW_BYTES_MAX = 16 * 1024 * 1024
+/** What zlib leaves behind of a frame, its buffers aside. */
+const CONTEXT_BYTES = 256 * 1024
 const scratch = new Scratch()
 
 export function runEncode(job: EncodeJob): EncodeAnswer {
@@ -42,7 +45,8 @@ export function runEncode(job: EncodeJob): EncodeAnswer {
   const packed = job.level > 0 && rawBytes > 0 ? compress(raw, job.level) : undefined
   // A copy of just the bytes, which can be handed over to another thread.
   const payload = new Uint8Array(packed ?? raw)
-  leftBehind(rawBytes + payload.length, 'major')
+  if (packed !== undefined) letGo(packed)
+  leftBehind(CONTEXT_BYTES, 'major')
   return { good, encoding: packed === undefined ? ENCODING_PLAIN : ENCODING_ZSTD, rawBytes, payload }
 }
 
@@ -72,7 +76,10 @@ export function runDecode(job: DecodeJob): DecodeAnswer {
     }
     writeAt(target, raw, start, end, to)
   })
-  leftBehind(raw.length + job.payload.length, 'major')
+  if (job.encoding === ENCODING_ZSTD) letGo(raw)
+  // In a thread the payload was handed over with the job; else it is the caller's.
+  if (!isMainThread) letGo(job.payload)
+  leftBehind(CONTEXT_BYTES, 'major')
   return { good }
 }
 

@@ -29,6 +29,7 @@ import { benchTransfer } from './transfer.ts'
 
 /** Rounds of each measurement, where nothing else is said. */
 const RUNS = 3
+const QUICK_IMAGE_BYTES = 1024 ** 3
 const USAGE =
   'usage: npm run bench [-- WORK...] [--first A.img --second B.img] [--runs N] [--quick] [--json FILE] | -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder | slurm [A.img B.img] [--runs N] | orders [--hosts N]'
 const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
@@ -105,7 +106,7 @@ async function compareTools(): Promise<number> {
   const run = ([a, b]: readonly string[]): Promise<void> =>
     runComparison({ works, first: resolve(a!), second: resolve(b!), runs, quick, json }, style, say)
   if (first !== undefined && second !== undefined) await run([first, second])
-  else if (quick) await withDirectory(async (directory) => run(await makeDemoImages(directory, say)))
+  else if (quick) await withDirectory(async (directory) => run(await makeDemoImages(directory, say, QUICK_IMAGE_BYTES)))
   else await run(await debianPair(join(ROOT, '.bench'), say))
   return 0
 }

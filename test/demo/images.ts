@@ -15,7 +15,11 @@ const EDIT_EVERY = 5
  *
  * @returns their paths
  */
-export async function makeDemoImages(directory: string, say: (text: string) => void): Promise<string[]> {
+export async function makeDemoImages(
+  directory: string,
+  say: (text: string) => void,
+  imageBytes = IMAGE_BYTES,
+): Promise<string[]> {
   const { bavail, bsize } = await statfs(directory)
   if (bavail * bsize < DISK_BYTES) {
     throw new Error(
@@ -40,7 +44,7 @@ export async function makeDemoImages(directory: string, say: (text: string) => v
   const changed = await editFiles(trees[1], EDIT_EVERY)
   const images: string[] = []
   for (const [i, tree] of trees.entries()) {
-    const { path, format } = await makeImage(tree, join(directory, `image-${i + 1}`), IMAGE_BYTES)
+    const { path, format } = await makeImage(tree, join(directory, `image-${i + 1}`), imageBytes)
     images.push(path)
     say(`  ${format} image ${i + 1}${i === 0 ? '' : `: the first one's files, ${changed} of them changed, and more`}`)
     await rm(tree, { recursive: true })

@@ -1,9 +1,12 @@
 import { rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FetchReport } from '../../../node/api.ts'
-import { fetchOn, publishOn, type RunningNode, type TestMesh, withMesh } from '../../support/nodes.ts'
+import { publishOn, type RunningNode, type TestMesh, withMesh } from '../../support/nodes.ts'
 import { costOf, type Sample } from '../tree.ts'
 import { checkSame, program, settle } from './programs.ts'
+
+/** A machine with other work may take long; a fetch that hangs is to end. */
+const FETCH_MS = 400_000
 
 export interface HotblockSample extends Sample {
   readonly reports: readonly FetchReport[]
@@ -39,7 +42,9 @@ async function fetchOnce(
 ): Promise<HotblockSample> {
   await settle()
   const pids = [builder, ...workers].map(({ pid }) => pid)
-  const { result, sample } = await costOf(pids, () => Promise.all(workers.map((worker) => fetchOn(worker, name))))
+  const { result, sample } = await costOf(pids, () =>
+    Promise.all(workers.map(({ api }) => api.fetch(name, {}, () => {}, AbortSignal.timeout(FETCH_MS)))),
+  )
   for (const { path } of result) await checkSame(path, file)
   await Promise.all(workers.map((worker) => worker.api.remove(name)))
   const wire = result.reduce((sum, { wireBytes }) => sum + wireBytes, 0) / result.length

@@ -6,7 +6,7 @@ import type { Bench } from './work.ts'
 
 /** Until routing tables are filled and nobody looks for peers any more. */
 const SETTLE_MS = 40_000
-const QUICK_SETTLE_MS = 15_000
+const QUICK_SETTLE_MS = 8_000
 
 /** @param use gets the mesh when it has come to rest; the builder is one of the nodes */
 export function withRestingMesh<T>(nodes: number, bench: Bench, use: (mesh: TestMesh) => Promise<T>): Promise<T> {

@@ -67,7 +67,8 @@ both('of many hashes at once each is found as it is by itself', async (index) =>
     Float64Array.from(written, (_, i) => i),
     together(...written),
   )
-  await index.flush()
+  // What waits is written with it.
+  await index.dropImage(9, [hashes[0]!])
   await index.add(
     2,
     Float64Array.from(pending, (_, i) => i),
