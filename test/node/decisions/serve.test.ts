@@ -3,7 +3,10 @@ import * as assert from 'uvu/assert'
 import {
   FRAMES_ACTIVE_MAX,
   FRAMES_MAKING_MAX,
+  FRAMES_PER_SERVED,
   QUEUE_MAX,
+  SERVED_FIRST,
+  SERVED_MAX,
   SESSION_FRAMES_ACTIVE_MAX,
   SESSION_QUEUE_MAX,
   SESSIONS_MAX,
@@ -13,8 +16,15 @@ import {
 } from '../../../node/decisions/serve.ts'
 import { integer, withSeeds } from '../../support/seeds.ts'
 
-function withSessions(count: number, requests: number, rate?: number): ServeMachine {
+/** A machine that has sent so many frames that it serves as many sessions as it may, unless `isNew`. */
+function withSessions(count: number, requests: number, rate?: number, isNew = false): ServeMachine {
   const machine = new ServeMachine(rate)
+  for (let frame = 0; !isNew && frame < SERVED_MAX * FRAMES_PER_SERVED; frame++) {
+    if (frame === 0) machine.open('before')
+    machine.request(0, 'before', frame)
+    complete(machine, machine.next(0), 0)
+  }
+  machine.closed('before')
   for (let s = 0; s < count; s++) {
     assert.ok(machine.open(`s${s}`))
     for (let r = 0; r < requests; r++) assert.ok(machine.request(0, `s${s}`, r))
@@ -41,6 +51,18 @@ test('sessions take turns of a few frames, whoever asked first', () => {
     machine.next(0).map(({ session, request }) => `${session}/${request}`),
     ['s1/2', 's1/3', 's2/2', 's2/3'],
   )
+})
+
+test('at first few sessions are served side by side, and more and more of them', () => {
+  const machine = withSessions(32, 32, undefined, true)
+  const seen: number[] = []
+  for (let round = 0; round < 30; round++) {
+    const starts = machine.next(0)
+    seen.push(new Set(starts.map(({ session }) => session)).size)
+    complete(machine, starts)
+  }
+  assert.is(seen[0], SERVED_FIRST)
+  assert.ok(seen.at(-1)! > SERVED_FIRST)
 })
 
 test('frames in the making are bounded, for one session and for all', () => {
