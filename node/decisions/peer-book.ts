@@ -80,6 +80,8 @@ export class PeerBook {
       const { candidate: old } = known
       const better = old.role === 'hook' && candidate.role !== 'hook'
       const addresses = candidate.addresses.length > 0 || better ? candidate.addresses : old.addresses
+      // Most is heard many times over.
+      if (!better && addresses === old.addresses && (candidate.rack ?? old.rack) === old.rack) continue
       known.candidate = { peer, addresses, role: better ? candidate.role : old.role, rack: candidate.rack ?? old.rack }
     }
   }

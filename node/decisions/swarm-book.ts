@@ -111,8 +111,13 @@ export class SwarmBook {
       const known = this.#peers.get(hint.id)
       // What is not remembered is not passed on either: else it would be news each time, and go round for ever.
       if (known === undefined && this.#peers.size >= PEERS_KNOWN_MAX) continue
-      if (known === undefined) news.push(hint)
-      this.#peers.set(hint.id, { hint: { ...hint, rack: hint.rack ?? known?.hint.rack }, at: now })
+      if (known === undefined) {
+        news.push(hint)
+        this.#peers.set(hint.id, { hint, at: now })
+        continue
+      }
+      known.at = now
+      known.hint = hint.rack === undefined && known.hint.rack !== undefined ? { ...hint, rack: known.hint.rack } : hint
     }
     return news.length === 0 ? [] : this.#tell(news)
   }

@@ -80,7 +80,8 @@ export class Fetcher {
 
   begin(): void {
     const { world } = this.#node
-    this.#book.add([{ peer: world.nodes[0]!.name, addresses: [], role: 'builder', rack: world.nodes[0]!.rack }])
+    const builder = world.nodes[0]!
+    this.#book.add([builder.candidateWith(builder.rack)])
     this.#fill()
     this.#seek()
     this.#watch()
@@ -95,7 +96,7 @@ export class Fetcher {
 
   heardOf(hints: readonly PeerHint[]): void {
     if (!this.active) return
-    this.#book.add(hints.map(({ id, addresses, rack }) => ({ peer: id, addresses, rack, role: this.#nodeOf(id).role })))
+    this.#book.add(hints.map(({ id, rack }) => this.#nodeOf(id).candidateWith(rack)))
     this.#fill()
   }
 

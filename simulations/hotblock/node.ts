@@ -5,6 +5,7 @@
  */
 
 import type { Role } from '../../node/decisions/fetch/peer.ts'
+import type { Candidate } from '../../node/decisions/peer-book.ts'
 import type { PeerHint } from '../../node/decisions/swarm-book.ts'
 import type { Random } from '../../protocols/ports.ts'
 import type { Host } from '../cluster.ts'
@@ -19,6 +20,10 @@ export class VirtualNode {
   readonly holding: Holding
   readonly random: Random
   readonly server: Server
+  readonly rack: string | undefined
+  /** What it says of itself to others; as each of them hears it thousands of times, it is made once. */
+  readonly hint: PeerHint
+  readonly #candidate: Candidate
   fetcher: Fetcher | undefined
   joined = false
   gone = false
@@ -27,6 +32,11 @@ export class VirtualNode {
     this.world = world
     this.host = host
     this.random = random
+    const { racks, racksKnown } = world.run.cluster
+    const [rack, addresses] = [racksKnown ? racks[host.rack]!.name : undefined, []]
+    this.rack = rack
+    this.hint = { id: host.name, addresses, rack }
+    this.#candidate = { peer: host.name, addresses, role: this.role, rack }
     this.holding = new Holding(world.run.cluster.image, host.complete, world.whole ? undefined : host.hot)
     this.server = new Server(this)
   }
@@ -39,22 +49,17 @@ export class VirtualNode {
     return this.host.name
   }
 
-  /** What it says of itself to others. */
-  get hint(): PeerHint {
-    return { id: this.name, addresses: [], rack: this.rack }
-  }
-
-  get rack(): string | undefined {
-    const { racks, racksKnown } = this.world.run.cluster
-    return racksKnown ? racks[this.host.rack]!.name : undefined
-  }
-
   get now(): number {
     return this.world.run.clock.now()
   }
 
   get role(): Role {
     return this.host.builder ? 'builder' : 'swarm'
+  }
+
+  /** As a peer knows it that heard of it, with its rack or without. */
+  candidateWith(rack: string | undefined): Candidate {
+    return rack === this.rack ? this.#candidate : { ...this.#candidate, rack }
   }
 
   join(): void {
