@@ -102,9 +102,11 @@ export class Fetcher {
 
   have(server: VirtualNode, held: readonly number[], getting: readonly number[]): void {
     if (!this.active || !this.#servers.has(server.name)) return
-    const have = (): void => this.#act(this.#machine.peerHolds(this.#node.now, server.name, held, getting))
-    if (this.#hasTable) have()
-    else this.#early.push(have)
+    const { holding, now } = this.#node
+    if (!this.#hasTable) this.#early.push(() => this.have(server, held, getting))
+    // Who holds what is here already makes no difference, but that it is alive does; half of all news is such.
+    else if (getting.length === 0 && holding.hasPieces(held)) this.#machine.peerHeard(now, server.name)
+    else this.#act(this.#machine.peerHolds(now, server.name, held, getting))
   }
 
   busy(server: VirtualNode, request: number): void {

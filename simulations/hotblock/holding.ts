@@ -37,6 +37,10 @@ export class Holding {
     return getBit(this.bits, item)
   }
 
+  hasPieces(pieces: readonly number[]): boolean {
+    return pieces.every((piece) => this.#lackingIn[piece] === 0)
+  }
+
   /** @returns the item's piece, if it is whole now */
   add(item: number): number | undefined {
     if (this.has(item)) return undefined

@@ -114,7 +114,7 @@ export class FetchMachine {
     if (peer === undefined) return []
     peer.heardAt = now
     this.chooser.holds(peer, now, held, getting)
-    return this.#decide(now, peer)
+    return this.demand.asked > 0 && !this.#mayAsk(peer, now) ? [] : this.#decide(now, peer)
   }
 
   /** The peer has answered which items it holds in other images: a bit an item. */
