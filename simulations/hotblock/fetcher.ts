@@ -153,8 +153,6 @@ export class Fetcher {
     })
   }
 
-  // Peers.
-
   #seek(): void {
     const { registry } = this.#node.world
     const known = this.#node.server.known()
