@@ -38,7 +38,7 @@ export const WISHES_MAX = 16
 /** A builder that has nothing but what others are getting is looked at again after this. */
 export const NOTHING_MS = 50
 /** What a peer of the own rack says it is getting is left to it for so long: it may come over a busy uplink. */
-export const NEAR_CLAIM_MS = 1_000
+export const NEAR_CLAIM_MS = 2_000
 /** With less than this under way, peers of other racks are asked also for what is others' share. */
 export const FAR_STARVED_BYTES = 8 * 1024 * 1024
 export const SEEK_INTERVAL_MS = 1_000
