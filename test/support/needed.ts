@@ -47,6 +47,9 @@ const NEEDED: readonly (readonly [what: string, debianPackage: string])[] = [
   ['rpm', 'rpm'],
   ['rpmbuild', 'rpm'],
   ['createrepo_c', 'createrepo-c'],
+  // Links of limited rate.
+  ['ip', 'iproute2'],
+  ['tc', 'iproute2'],
   // A Slurm of our own.
   ['munged', 'munge'],
   ['slurmctld', 'slurmctld'],
