@@ -3,8 +3,8 @@ import { resolve } from 'node:path'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { ControlClient } from '../control/client.ts'
 import type { Environment } from './environment.ts'
-import { makeStyle, type Style } from './format.ts'
-import { type Bar, makeBar } from './progress.ts'
+import { makeStyle, type Style, table } from './format.ts'
+import { type Bar, type FormatBar, formatBar, makeBar } from './progress.ts'
 
 /** Options that every command takes. */
 export interface GlobalOptions {
@@ -16,6 +16,8 @@ export class Cli {
   readonly environment: Environment
   /** Aborts at the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal
+  /** For commands of other parts, which are given what they need. */
+  readonly table = table
   /** What the program ends with when the command does not fail. */
   exitStatus = 0
   readonly #options: () => GlobalOptions
@@ -86,6 +88,11 @@ export class Cli {
   /** A bar on standard error where that is a terminal, else nothing. Stop it before printing. */
   bar(): Promise<Bar> {
     return makeBar(this.environment.stderr)
+  }
+
+  /** The same with words of the caller's own; see formatBar. */
+  barOf(format: string): Promise<FormatBar> {
+    return formatBar(this.environment.stderr, format)
   }
 
   /** Runs `use` with a bar, which is gone when this resolves or rejects. */

@@ -127,15 +127,24 @@ const NO_LINES = {
   middle: '  ',
 }
 
-/** A table without lines, indented by two. Cells come from peers too: what could move the cursor is escaped. */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], style: Style): string {
+/**
+ * A table without lines, indented by two. Cells come from peers too: what could move the cursor is escaped.
+ * @param looks how the cells of each row are shown; undefined: as they are
+ */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  style: Style,
+  looks: readonly (((text: string) => string) | undefined)[] = [],
+): string {
   const made = new Table({
     head: columns.map(({ head }) => style.dim(head)),
     colAligns: columns.map(({ right }) => (right === true ? 'right' : 'left')),
     chars: NO_LINES,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
-  made.push(...rows.map((row) => row.map((cell) => printable(stripVTControlCharacters(cell)))))
+  const shown = (cell: string): string => printable(stripVTControlCharacters(cell))
+  made.push(...rows.map((row, i) => row.map((cell) => looks[i]?.(shown(cell)) ?? shown(cell))))
   return made
     .toString()
     .split('\n')

@@ -7,15 +7,24 @@ export interface Bar {
   stop(): void
 }
 
-const NO_BAR: Bar = { update() {}, stop() {} }
+const NO_BAR = { update() {}, stop() {} }
 
-/** A bar on a terminal; one that shows nothing where `output` is none. It appears with the first update. */
-export async function makeBar(output: Output): Promise<Bar> {
+/** A bar of any kind: `words` are those of its format. */
+export interface FormatBar {
+  update(done: number, total: number, words: Readonly<Record<string, string>>): void
+  stop(): void
+}
+
+/**
+ * A bar on a terminal; one that shows nothing where `output` is none. It appears with the first update.
+ * @param format of cli-progress: {bar}, {percentage}, and words
+ */
+export async function formatBar(output: Output, format: string): Promise<FormatBar> {
   if (output.isTTY !== true) return NO_BAR
   const { default: progress } = await import('cli-progress')
   const bar = new progress.SingleBar({
     stream: output as NodeJS.WriteStream,
-    format: '{label}  {bar}  {percentage} %  {size}  {detail}',
+    format,
     barCompleteChar: '\u2588',
     barIncompleteChar: '\u2591',
     barsize: 20,
@@ -25,17 +34,26 @@ export async function makeBar(output: Output): Promise<Bar> {
   })
   let started = false
   return {
-    update(done, total, label, detail = '') {
-      const size = `${formatBytes(done)} of ${formatBytes(total)}`
-      const payload = { label: label.padEnd(7), size, detail }
-      if (!started) bar.start(Math.max(1, total), done, payload)
+    update(done, total, words) {
+      if (!started) bar.start(Math.max(1, total), done, words)
       started = true
       bar.setTotal(Math.max(1, total))
-      bar.update(done, payload)
+      bar.update(done, words)
     },
     stop() {
       if (started) bar.stop()
       started = false
     },
+  }
+}
+
+export async function makeBar(output: Output): Promise<Bar> {
+  const bar = await formatBar(output, '{label}  {bar}  {percentage} %  {size}  {detail}')
+  return {
+    update(done, total, label, detail = '') {
+      const size = `${formatBytes(done)} of ${formatBytes(total)}`
+      bar.update(done, total, { label: label.padEnd(7), size, detail })
+    },
+    stop: bar.stop,
   }
 }

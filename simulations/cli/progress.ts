@@ -1,41 +1,22 @@
-import progress from 'cli-progress'
 import type { Progress } from '../simulate.ts'
-import type { Output } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 
-/** A bar on standard error where that is a terminal, else nothing. */
+/** A bar over all strategies that are played. */
 export interface Bar {
   update(progress: Progress): void
   stop(): void
 }
 
-export function makeBar(output: Output): Bar {
-  if (output.isTTY !== true) return { update() {}, stop() {} }
-  const bar = new progress.SingleBar({
-    stream: output as NodeJS.WriteStream,
-    format: '{strategy}  {bar}  {nodes}  {time} of its time',
-    barCompleteChar: '\u2588',
-    barIncompleteChar: '\u2591',
-    barsize: 20,
-    hideCursor: true,
-    clearOnComplete: true,
-    gracefulExit: false,
-  })
-  let started = false
+export async function makeBar(terminal: Terminal): Promise<Bar> {
+  const bar = await terminal.barOf('{strategy}  {bar}  {nodes}  {time} of its time')
   return {
     update({ strategy, number, of, completed, nodes, atSeconds }) {
-      const payload = {
+      bar.update(number * nodes + completed, of * nodes, {
         strategy: `${number + 1}/${of} ${strategy}`.padEnd(19),
         nodes: `${completed} of ${nodes} nodes`,
         time: `${atSeconds.toFixed(1)} s`,
-      }
-      const value = number * nodes + completed
-      if (!started) bar.start(of * nodes, value, payload)
-      started = true
-      bar.update(value, payload)
+      })
     },
-    stop() {
-      if (started) bar.stop()
-      started = false
-    },
+    stop: bar.stop,
   }
 }

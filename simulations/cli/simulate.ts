@@ -42,13 +42,13 @@ async function run(terminal: Terminal, given: string | undefined, flags: Simulat
   if (flags.report !== undefined) {
     await writeReport(terminal.path(flags.report), renderReport(result, replayOf(given, seed, flags)))
   }
-  terminal.print(result, (style) => readable(result, style))
+  terminal.print(result, (style) => readable(result, style, terminal.table))
   checkRules(result)
 }
 
 /** Simulates; the user can end it, and sees how far it is. */
-async function drive({ environment, signal }: Terminal, simulation: Simulation): Promise<SimulationResult> {
-  const bar = makeBar(environment.stderr)
+async function drive(terminal: Terminal, simulation: Simulation): Promise<SimulationResult> {
+  const bar = await makeBar(terminal)
   try {
     const steps = simulate(simulation, (progress) => bar.update(progress))
     let turnAt = Date.now() + TURN_MS
@@ -57,7 +57,7 @@ async function drive({ environment, signal }: Terminal, simulation: Simulation):
       if (step.done === true) return step.value
       if (Date.now() < turnAt) continue
       await setImmediate()
-      if (signal.aborted) throw new HotblockError('CANCELLED', 'stopped on request')
+      if (terminal.signal.aborted) throw new HotblockError('CANCELLED', 'stopped on request')
       turnAt = Date.now() + TURN_MS
     }
   } finally {

@@ -1,29 +1,11 @@
 /** A result as people read it on a terminal of 80 columns. Pure. */
-import Table from 'cli-table3'
 import prettyBytes from 'pretty-bytes'
 import { type ByOrigin, ORIGINS } from '../ledger.ts'
 import type { SimulationResult, StrategyResult, TargetResult } from '../result.ts'
-import type { Style } from './terminal.ts'
+import type { MakeTable, Style } from './terminal.ts'
 
 const VIOLATIONS_SHOWN = 3
 const LOST = 'were lost before they had the image'
-const NO_LINES = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-}
 const TARGET_NAMES: Readonly<Record<TargetResult['what'], string>> = {
   makespanPerBound: 'makespan over the bound',
   builderCopies: 'copies that the builder sends',
@@ -31,12 +13,12 @@ const TARGET_NAMES: Readonly<Record<TargetResult['what'], string>> = {
   rackP50Spread: "slowest rack's p50 over the fastest's",
 }
 
-export function readable(result: SimulationResult, style: Style): string {
+export function readable(result: SimulationResult, style: Style, table: MakeTable): string {
   const { strategies } = result
   const parts = [
     heading(result, style),
-    timesTable(result, style),
-    originsTable(strategies, style),
+    timesTable(result, style, table),
+    originsTable(strategies, style, table),
     ...(result.targets.length === 0 ? [] : [targetLines(result.targets, style)]),
     ...[problems(strategies, style)].filter((lines) => lines !== ''),
   ]
@@ -59,14 +41,13 @@ function heading({ scenario, title, nodes, seed, grain, image, cluster }: Simula
   return [`  ${style.bold(first)}`, `  ${facts.join(', ')}`, `  ${style.dim(how)}`].join('\n')
 }
 
-function timesTable({ boundSeconds, strategies, published }: SimulationResult, style: Style): string {
-  const columns = ['strategy', 'makespan', '× bound', 'p50', 'p99', 'p99.9', 'copies'] as const
-  const bound = ['lower bound', time(boundSeconds), '1.00', '', '', '', ''].map((cell) => style.dim(cell))
+function timesTable({ boundSeconds, strategies, published }: SimulationResult, style: Style, table: MakeTable): string {
+  const columns = columnsOf(['strategy', 'makespan', '× bound', 'p50', 'p99', 'p99.9', 'copies'])
+  const bound = ['lower bound', time(boundSeconds), '1.00', '', '', '', '']
   const rows = strategies.map((strategy) => {
     const { name, makespanSeconds, p50Seconds, p99Seconds, p999Seconds, builderCopies } = strategy
-    const ours = name.startsWith('hotblock')
     const times = makespanSeconds === null || boundSeconds === 0 ? '-' : factor(makespanSeconds / boundSeconds)
-    const cells = [
+    return [
       name,
       makespanSeconds === null
         ? `${strategy.completed}/${strategy.completed + strategy.failed}`
@@ -77,7 +58,6 @@ function timesTable({ boundSeconds, strategies, published }: SimulationResult, s
       time(p999Seconds),
       factor(builderCopies),
     ]
-    return ours ? cells.map((cell) => style.bold(cell)) : cells
   })
   const known = published.map(({ makespanSeconds, p50Seconds, p99Seconds, p999Seconds }) => {
     const cells = [
@@ -86,20 +66,22 @@ function timesTable({ boundSeconds, strategies, published }: SimulationResult, s
       '',
       ...[p50Seconds, p99Seconds, p999Seconds].map(given),
     ]
-    return [...cells, ''].map((cell) => style.dim(cell))
+    return [...cells, '']
   })
   const sources = published.map(({ source }) => `\n  ${style.dim(`published: ${source}`)}`)
-  return plain(columns, [bound, ...rows, ...known], style) + sources.join('')
+  const ours = strategies.map(({ name }) => (name.startsWith('hotblock') ? style.bold : undefined))
+  const looks = [style.dim, ...ours, ...known.map(() => style.dim)]
+  return table(columns, [bound, ...rows, ...known], style, looks) + sources.join('')
 }
 
-function originsTable(strategies: readonly StrategyResult[], style: Style): string {
-  const columns = ['what nodes have', 'builder', 'same rack', 'other rack', 'local hot', 'came twice']
+function originsTable(strategies: readonly StrategyResult[], style: Style, table: MakeTable): string {
+  const columns = columnsOf(['what nodes have', 'builder', 'same rack', 'other rack', 'local hot', 'came twice'])
   const rows = strategies.map(({ name, bytesByOrigin, twiceBytes }) => {
     const all = sum(bytesByOrigin)
     const part = (bytes: number): string => (all === 0 ? '-' : percent(bytes / all))
     return [name, ...ORIGINS.map((origin) => part(bytesByOrigin[origin])), part(twiceBytes)]
   })
-  return plain(columns, rows, style)
+  return table(columns, rows, style)
 }
 
 function targetLines(targets: readonly TargetResult[], style: Style): string {
@@ -128,19 +110,8 @@ function problems(strategies: readonly StrategyResult[], style: Style): string {
   return lines.map((line) => `  ${line}`).join('\n')
 }
 
-function plain(columns: readonly string[], rows: readonly (readonly string[])[], style: Style): string {
-  const made = new Table({
-    head: columns.map((column) => style.dim(column)),
-    colAligns: columns.map((_, i) => (i === 0 ? 'left' : 'right')),
-    chars: NO_LINES,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  })
-  made.push(...rows.map((row) => [...row]))
-  return made
-    .toString()
-    .split('\n')
-    .map((line) => `  ${line.trimEnd()}`)
-    .join('\n')
+function columnsOf(heads: readonly string[]): { head: string; right: boolean }[] {
+  return heads.map((head, i) => ({ head, right: i > 0 }))
 }
 
 function given(seconds: number | undefined): string {
