@@ -6,16 +6,16 @@
  *     job socket     every user of the machine: waits for images, holds those that a machine of the user's runs on, asks which
  *                    are here, says that one will be needed here
  */
-import { chmod, chown, mkdir, rm, stat } from 'node:fs/promises'
+import { chmod, chown, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify from 'fastify'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Log } from '../../protocols/ports.ts'
 import type { NodeApi } from '../api.ts'
 import { addHookRoutes, addOwnHook, addWaiting } from './job-routes.ts'
 import { BODY_BYTES_MAX } from './routes.ts'
 import { answerFailures, streaming } from './server.ts'
-import { probeSocket, SOCKET_PATH_BYTES_MAX } from './socket.ts'
+import { listenPrivately, makeRoom, SOCKET_PATH_BYTES_MAX } from './socket.ts'
 
 /** Those who are connected to one of the sockets at a time, and of them those who wait, or hold an image. */
 export const CONNECTIONS_MAX = 1_024
@@ -47,7 +47,7 @@ export async function startJobServer({ kind, path, api, log }: JobServerInit): P
   }
   await app.ready()
   try {
-    await listen(app, path)
+    await listenPrivately(app.server, path)
     const group = kind === 'hook' ? (await stat(dirname(path))).gid : undefined
     if (group !== undefined && group !== process.getgid?.()) await chown(path, process.getuid?.() ?? 0, group)
     await chmod(path, MODES[kind])
@@ -63,34 +63,16 @@ export async function startJobServer({ kind, path, api, log }: JobServerInit): P
   }
 }
 
-/** Closed to others until its owner and mode are what they shall be. */
-async function listen(app: FastifyInstance, path: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  app.server.once('error', reject)
-  const umask = process.umask(0o177)
-  try {
-    app.server.listen({ path }, resolve)
-  } finally {
-    process.umask(umask)
-  }
-  await promise
-  app.server.off('error', reject)
-}
-
 async function claim(kind: string, path: string): Promise<void> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw new HotblockError('BAD_CONFIG', `${kind}Socket: the path is too long for a socket: ${path}`, { path })
   }
-  const state = await probeSocket(path)
-  if (state === 'living') throw new HotblockError('DAEMON_RUNNING', `a daemon answers at ${path}`, { path })
-  if (state === 'absent') {
-    if (kind === 'job') await makeDirectory(dirname(path))
-    return
-  }
-  if (!(await stat(path)).isSocket()) {
+  const room = await makeRoom(path)
+  if (room === 'living') throw new HotblockError('DAEMON_RUNNING', `a daemon answers at ${path}`, { path })
+  if (room === 'other') {
     throw new HotblockError('BAD_CONFIG', `${kind}Socket: something else has that name: ${path}`, { path })
   }
-  await rm(path, { force: true })
+  if (kind === 'job') await makeDirectory(dirname(path))
 }
 
 /** For all users; /run is empty after each boot. What cannot be made is found missing in a moment. */

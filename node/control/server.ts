@@ -8,11 +8,8 @@ import type { NodeApi } from '../api.ts'
 import { checked, wanted } from './checked.ts'
 import { addHookRoutes, addWaiting } from './job-routes.ts'
 import { BODY_BYTES_MAX, bodies, HOSTS_BODY_BYTES_MAX } from './routes.ts'
-import { claimSocket, daemonRunning } from './socket.ts'
+import { claimSocket, daemonRunning, listenPrivately } from './socket.ts'
 import { streamCall } from './stream.ts'
-
-/** umask that leaves a socket to its owner alone (0600). */
-const OWNER_ONLY = 0o177
 
 /** Runs a long call and streams its progress and its end; see streamCall. */
 export type Streamed = <P, R>(
@@ -80,22 +77,11 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   }
 }
 
-/** Listens with the mode set from the start: between listening and a chmod anybody could connect. */
 async function listen(app: FastifyInstance, path: string, home: string): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const failed = (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EADDRINUSE') reject(daemonRunning(home))
-    else reject(new HotblockError('BAD_HOME', `no socket can be made (${error.code}): ${path}`, { path }, error))
-  }
-  app.server.once('error', failed)
-  const umask = process.umask(OWNER_ONLY)
-  try {
-    app.server.listen({ path }, resolve)
-  } finally {
-    process.umask(umask)
-  }
-  await promise
-  app.server.off('error', failed)
+  await listenPrivately(app.server, path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EADDRINUSE') throw daemonRunning(home)
+    throw new HotblockError('BAD_HOME', `no socket can be made (${error.code}): ${path}`, { path }, error)
+  })
   await chmod(path, 0o600)
 }
 

@@ -1,6 +1,6 @@
 /** Where the control socket of a home is, whether a daemon answers there, and how a dead daemon's socket is removed. */
 import { rm, stat } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import { HotblockError } from '../../protocols/errors.ts'
 
@@ -67,21 +67,41 @@ export async function probeSocket(path: string): Promise<SocketState> {
 }
 
 /**
- * Makes room for a socket of our own. The caller has the home's lock (store/lock.ts), so no other daemon starts here at
- * the same time and a socket that nobody listens on is a dead daemon's.
+ * Makes room for a socket of our own: what a dead daemon left is removed. The caller has the home's lock (store/lock.ts), so
+ * no other daemon of this home starts here at the same time.
  *
- * @throws DAEMON_RUNNING where a daemon answers
+ * @returns living: a daemon answers there; other: something else than a socket has the name
  */
+export async function makeRoom(path: string): Promise<'free' | 'living' | 'other'> {
+  const state = await probeSocket(path)
+  if (state === 'absent') return 'free'
+  if (state === 'living') return 'living'
+  const found = await stat(path).catch(ignoreMissing)
+  if (found !== undefined && !found.isSocket()) return 'other'
+  await rm(path, { force: true })
+  return 'free'
+}
+
+/** Listens for the owner alone from the start: between listening and a chmod anybody could connect. */
+export async function listenPrivately(server: Server, path: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  server.once('error', reject)
+  const umask = process.umask(0o177)
+  try {
+    server.listen({ path }, resolve)
+  } finally {
+    process.umask(umask)
+  }
+  await promise
+  server.off('error', reject)
+}
+
+/** @returns the path of the home's control socket @throws DAEMON_RUNNING where a daemon answers; BAD_HOME */
 export async function claimSocket(home: string): Promise<string> {
   const path = socketPath(home)
-  const state = await probeSocket(path)
-  if (state === 'absent') return path
-  if (state === 'living') throw daemonRunning(home)
-  const found = await stat(path).catch(ignoreMissing)
-  if (found !== undefined && !found.isSocket()) {
-    throw new HotblockError('BAD_HOME', `control.sock is there and is no socket: ${path}`, { path })
-  }
-  await rm(path, { force: true })
+  const room = await makeRoom(path)
+  if (room === 'living') throw daemonRunning(home)
+  if (room === 'other') throw new HotblockError('BAD_HOME', `control.sock is there and is no socket: ${path}`, { path })
   return path
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Random } from '../../protocols/ports.ts'
 import type { Role } from './fetch/peer.ts'
-import { sample } from './swarm-book.ts'
+import { sample } from './sample.ts'
 
 /** Sessions of one fetch, and dials under way for it. */
 export const SESSIONS_MAX = 24

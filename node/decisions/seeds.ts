@@ -6,6 +6,8 @@
  * one, images are spread evenly over a rack, and a host that comes or goes moves only the images that it gets or had.
  */
 
+import { hashOf, mix } from './rendezvous.ts'
+
 /**
  * @param image its name, without a builder
  * @param racks hosts of each; an empty one has no seed
@@ -24,18 +26,9 @@ function seedOf(image: string, rack: readonly string[]): string | undefined {
   let best: string | undefined
   let most = -1
   for (const host of rack) {
-    const score = scoreOf(`${image} ${host}`)
+    const score = mix(hashOf(`${image} ${host}`))
     // Hosts of the same score are told apart by name: the order of the list does not count.
     if (score > most || (score === most && best !== undefined && host < best)) [best, most] = [host, score]
   }
   return best
-}
-
-/** FNV-1a over 32 bits, then the last steps of MurmurHash3, without which names that differ at their end score alike. */
-function scoreOf(text: string): number {
-  let hash = 0x811c9dc5
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
 }

@@ -6,6 +6,7 @@
  * peers, not with its square.
  */
 import type { Random } from '../../protocols/ports.ts'
+import { sample } from './sample.ts'
 
 /** Peers of one image that are remembered, and how long after they were last heard of. */
 export const PEERS_KNOWN_MAX = 256
@@ -169,16 +170,4 @@ export class SwarmBook {
     }
     if (oldest !== undefined) this.#peers.delete(oldest)
   }
-}
-
-/** A random choice of at most `count`; the list is put in another order. */
-export function sample<T>(list: T[], count: number, random: Random): T[] {
-  const taken = Math.min(count, list.length)
-  for (let i = 0; i < taken; i++) {
-    const j = i + Math.floor(random() * (list.length - i))
-    const swapped = list[i]!
-    list[i] = list[j]!
-    list[j] = swapped
-  }
-  return taken < list.length ? list.slice(0, taken) : list
 }

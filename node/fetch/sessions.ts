@@ -4,7 +4,8 @@ import { BlockSession, type Frame, type Holdings } from '../../protocols/blocks/
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
 import type { Role } from '../decisions/fetch/peer.ts'
 import { type Candidate, PeerBook } from '../decisions/peer-book.ts'
-import { HINTS_MAX, sample } from '../decisions/swarm-book.ts'
+import { sample } from '../decisions/sample.ts'
+import { HINTS_MAX } from '../decisions/swarm-book.ts'
 import type { FetchDeps } from './ports.ts'
 
 const DIAL_TIMEOUT_MS = 2_500

@@ -9,8 +9,9 @@ import {
 } from '../../node/decisions/fetch/machine.ts'
 import { chooseTablePeer } from '../../node/decisions/fetch/table-peer.ts'
 import { PeerBook } from '../../node/decisions/peer-book.ts'
+import { sample } from '../../node/decisions/sample.ts'
 import { BUSY_MS } from '../../node/decisions/serve.ts'
-import { HINTS_MAX, type PeerHint, sample } from '../../node/decisions/swarm-book.ts'
+import { HINTS_MAX, type PeerHint } from '../../node/decisions/swarm-book.ts'
 import type { VirtualNode } from './node.ts'
 import type { Serving } from './server.ts'
 import {

@@ -1,4 +1,5 @@
 /** Drawing by seeded chance. Pure. */
+import { sample as sampleInPlace } from '../../node/decisions/sample.ts'
 import type { Random } from '../../protocols/ports.ts'
 import { seededRandom } from '../../protocols/ports.ts'
 
@@ -11,14 +12,5 @@ export function randomFor(seed: number, purpose: string): Random {
 
 /** The first `count` of a random order (all of them if there are fewer); the order of `items` is not touched. */
 export function sample<T>(items: readonly T[], count: number, random: Random): T[] {
-  const drawn = [...items]
-  const most = Math.min(count, drawn.length)
-  for (let i = 0; i < most; i++) {
-    const j = i + Math.floor(random() * (drawn.length - i))
-    const swapped = drawn[i]!
-    drawn[i] = drawn[j]!
-    drawn[j] = swapped
-  }
-  drawn.length = most
-  return drawn
+  return sampleInPlace([...items], count, random)
 }

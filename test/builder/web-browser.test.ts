@@ -4,18 +4,16 @@
  *
  * HOTBLOCK_TEST_SCREENSHOTS=DIR keeps a picture of each page.
  */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { checkAccessible } from '../support/axe.ts'
 import { type TestFarm, TOKEN, withWeb } from '../support/farm/farm.ts'
 import { testWith } from '../support/tools.ts'
 
 const testInBrowser = testWith('chromium')
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PICTURES = process.env.HOTBLOCK_TEST_SCREENSHOTS
 const PATIENCE = AbortSignal.timeout(60_000)
 
@@ -58,22 +56,6 @@ async function withContext(
   } finally {
     await context.close()
   }
-}
-
-async function check(page: Page, what: string): Promise<void> {
-  // By the debugger, which the page's policy does not bind.
-  await page.evaluate(AXE)
-  const found = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<AxeResult> } }
-    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-    return (await axe.run({ runOnly: tags })).violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
-    )
-  })
-  assert.equal(found, [], what)
-}
-interface AxeResult {
-  violations: { id: string; nodes: { html: string }[] }[]
 }
 
 /** As a browser without scripts has it; axe itself is one, so that scripts cannot really be off. */
@@ -127,14 +109,14 @@ for (const { name, options } of VARIANTS) {
       await withContext(options, async (page) => {
         if (name === 'no-script') await withoutScript(page)
         await page.goto(url)
-        await check(page, 'an empty repository')
+        await checkAccessible(page, 'an empty repository')
         await picture(page, `${name}-empty`)
         await page.goto(`${url}/login`)
-        await check(page, 'login')
+        await checkAccessible(page, 'login')
         await picture(page, `${name}-login`)
         await page.getByLabel('Token').fill('wrong')
         await page.getByRole('button', { name: 'Log in' }).click()
-        await check(page, 'wrong login')
+        await checkAccessible(page, 'wrong login')
         await fill(farm)
         const key = farm.repository.find('batch-worker-2026').key
         await login(page, url)
@@ -156,7 +138,7 @@ for (const { name, options } of VARIANTS) {
         ]
         for (const [what, path] of pages) {
           await page.goto(url + path)
-          await check(page, what)
+          await checkAccessible(page, what)
           await picture(page, `${name}-${what}`)
           const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
           assert.ok(wide <= 0, `${what} is ${wide} pixels too wide`)
@@ -166,7 +148,7 @@ for (const { name, options } of VARIANTS) {
         await page.getByLabel('Packages').fill('a;b')
         await page.getByRole('button', { name: 'Create image…' }).click()
         await page.getByRole('heading', { name: 'There are 2 problems' }).waitFor()
-        await check(page, 'problems')
+        await checkAccessible(page, 'problems')
         await picture(page, `${name}-problems`)
         await farm.queue.cancel(5, 'me')
       })

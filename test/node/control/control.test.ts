@@ -9,7 +9,9 @@ import type { FetchProgress, NodeApi } from '../../../node/api.ts'
 import { connectControl } from '../../../node/control/client.ts'
 import { startControlServer } from '../../../node/control/server.ts'
 import { socketPath } from '../../../node/control/socket.ts'
+import { openStore } from '../../../node/store/open.ts'
 import { HotblockError } from '../../../protocols/errors.ts'
+import { leaveDeadSocket } from '../../support/dead-socket.ts'
 import { rejectsCode } from '../../support/failures.ts'
 import { type Call, FETCH_PROGRESS, FETCH_REPORT, fakeApi, IMAGE_ROW, STATUS } from '../../support/fake-api.ts'
 import { withDirectory } from '../../support/temporary.ts'
@@ -250,13 +252,33 @@ test('a living daemon keeps its socket', async () => {
 
 test('a dead daemon’s socket is replaced', async () => {
   await withDirectory(async (home) => {
-    await leaveDeadSocket(home)
+    leaveDeadSocket(socketPath(home))
     await rejectsCode('NO_DAEMON', connectControl(home).status())
     const server = await startControlServer({ home, api: fakeApi() })
     const client = connectControl(home)
     assert.equal(await client.status(), STATUS)
     await client.close()
     await server.close()
+  })
+})
+
+test('of daemons that start together over a dead socket one wins', async () => {
+  await withDirectory(async (home) => {
+    leaveDeadSocket(socketPath(home))
+    // As a daemon does: the home is locked before its socket is looked at.
+    const start = async () => {
+      const store = await openStore(home, { floorBytes: 0 })
+      return { store, server: await startControlServer({ home, api: fakeApi() }) }
+    }
+    const starts = await Promise.allSettled([1, 2, 3].map(start))
+    const won = starts.filter((each) => each.status === 'fulfilled')
+    assert.is(won.length, 1)
+    for (const each of starts) if (each.status === 'rejected') assert.is(each.reason.code, 'DAEMON_RUNNING')
+    const client = connectControl(home)
+    assert.equal(await client.status(), STATUS)
+    await client.close()
+    await won[0]?.value.server.close()
+    await won[0]?.value.store.close()
   })
 })
 
@@ -346,14 +368,6 @@ async function listening(home: string, bytes: string): Promise<Server> {
   })
   await new Promise<void>((resolve) => server.listen(socketPath(home), resolve))
   return server
-}
-
-/** The socket file of a process that was killed: bound, and nobody listens any more. */
-async function leaveDeadSocket(home: string): Promise<void> {
-  const { spawnSync } = await import('node:child_process')
-  const script = `require('net').createServer().listen(${JSON.stringify(socketPath(home))}, () => process.kill(process.pid, 'SIGKILL'))`
-  spawnSync(process.execPath, ['-e', script])
-  assert.ok(existsSync(socketPath(home)), 'the test made its dead socket')
 }
 
 function post(path: string, body: string): string {

@@ -4,9 +4,7 @@
  *
  * HOTBLOCK_TEST_SCREENSHOTS=DIR keeps a picture of each.
  */
-import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
@@ -14,12 +12,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { renderReport } from '../../../simulations/report/report.ts'
 import type { SimulationResult } from '../../../simulations/result.ts'
+import { checkAccessible } from '../../support/axe.ts'
 import { largestResult, nodeResult, resultOf, strategyResult } from '../../support/simulation-results.ts'
 import { withDirectory } from '../../support/temporary.ts'
 import { testWith } from '../../support/tools.ts'
 
 const testInBrowser = testWith('chromium')
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PICTURES = process.env.HOTBLOCK_TEST_SCREENSHOTS
 const HOSTILE = '<script>document.title = "taken"</script><img src="/x" onerror="document.title=\'taken\'">'
 
@@ -53,22 +51,6 @@ async function withReport(
   } finally {
     await context.close()
   }
-}
-
-async function check(page: Page): Promise<void> {
-  // By the debugger, which the page's policy does not bind.
-  await page.evaluate(AXE)
-  const found = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<AxeResult> } }
-    const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
-    return (await axe.run({ runOnly: tags })).violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
-    )
-  })
-  assert.equal(found, [])
-}
-interface AxeResult {
-  violations: { id: string; nodes: { html: string }[] }[]
 }
 
 /** Pixels by which the page is wider than what it is shown on. */
@@ -111,7 +93,7 @@ for (const { name, options } of VARIANTS) {
     withReport(everything(), options, async (page) => {
       await picture(page, name.replaceAll(' ', '-'))
       assert.is(await tooWide(page), 0)
-      await check(page)
+      await checkAccessible(page)
     }),
   )
 }
@@ -128,7 +110,7 @@ testInBrowser('on paper all of it is there, on white, whatever the screen is lik
     assert.equal(hidden, [], 'paper cannot be scrolled')
     const ground = await page.evaluate('getComputedStyle(document.documentElement).backgroundColor')
     assert.is(ground, 'rgb(255, 255, 255)')
-    await check(page)
+    await checkAccessible(page)
     assert.ok((await page.pdf({ preferCSSPageSize: true })).length > 10_000)
   })
 })
@@ -159,7 +141,7 @@ testInBrowser('the largest page is shown, and is accessible', () =>
   withReport(largestResult(), { viewport: { width: 1280, height: 800 } }, async (page) => {
     await picture(page, 'largest')
     assert.is(await page.locator('svg').count(), 2 + 7 + 7)
-    await check(page)
+    await checkAccessible(page)
   }),
 )
 
