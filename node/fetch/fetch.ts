@@ -1,6 +1,7 @@
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import type { FetchPhase, FetchProgress, PeerShare } from '../api.ts'
+import { builderGraceMs, WATCH_MS } from '../decisions/fetch/limits.ts'
 import type { Place, StoredImage } from '../store/store.ts'
 import { ColdFetch, stalled } from './cold.ts'
 import { blockRows, copyHot, findHot, verifyRows } from './hot.ts'
@@ -12,10 +13,6 @@ import { fetchTable } from './table.ts'
 
 /** How long a fetch waits for any progress before it gives up. */
 const PROGRESS_MS = 30_000
-/** Peers with the same blocks in other images are looked for this long before the builder is asked for them. */
-const BUILDER_GRACE_MS = 1_500
-/** A fetch smaller than this does not wait for them. */
-const GRACE_BYTES_MIN = 4 * 1024 * 1024
 
 export interface FetchResult {
   readonly image: StoredImage
@@ -98,7 +95,7 @@ export class ImageFetch {
   async run(signal: AbortSignal): Promise<FetchResult> {
     const stop = (): void => this.#cold?.fail(cancelled(this.target.name))
     signal.addEventListener('abort', stop)
-    const watch = setInterval(() => this.#watch(), 500)
+    const watch = setInterval(() => this.#watch(), WATCH_MS)
     try {
       void this.#search.begin()
       const { table, receivedBytes } = await this.#getTable(signal)
@@ -231,7 +228,6 @@ export class ImageFetch {
     image: StoredImage,
     holdings: ReturnType<FetchDeps['server']['holdingsOf']['begin']>,
   ): void {
-    const grace = this.#coldBytes >= GRACE_BYTES_MIN ? BUILDER_GRACE_MS : 0
     this.#cold = new ColdFetch({
       deps: this.#deps,
       sessions: this.#sessions,
@@ -240,7 +236,7 @@ export class ImageFetch {
       image,
       holdings,
       manners: this.#manners,
-      builderFromMs: this.#deps.clock.now() + grace,
+      builderFromMs: this.#deps.clock.now() + builderGraceMs(this.#coldBytes),
       arrived: (bytes) => this.#arrived(bytes),
       seek: () => void this.#search.seek(),
     })

@@ -2,13 +2,12 @@ import type { CID } from 'multiformats/cid'
 import { getBit } from '../../protocols/bits.ts'
 import { BlockSession, type Frame, type Holdings } from '../../protocols/blocks/client.ts'
 import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
+import { DIAL_TIMEOUT_MS } from '../decisions/fetch/limits.ts'
 import type { Role } from '../decisions/fetch/peer.ts'
 import { type Candidate, PeerBook } from '../decisions/peer-book.ts'
 import { sample } from '../decisions/sample.ts'
 import { HINTS_MAX } from '../decisions/swarm-book.ts'
 import type { FetchDeps } from './ports.ts'
-
-const DIAL_TIMEOUT_MS = 2_500
 
 export interface OpenPeer {
   readonly peer: string

@@ -5,16 +5,14 @@ import type { Random } from '../../protocols/ports.ts'
 import { verifyBlob } from '../../protocols/table/assemble.ts'
 import { decodeRoot } from '../../protocols/table/root.ts'
 import type { Table } from '../../protocols/table/table.ts'
+import { TABLE_PAUSE_MS, TABLE_REQUESTS_MAX } from '../decisions/fetch/limits.ts'
 import { chooseTablePeer } from '../decisions/fetch/table-peer.ts'
 import { inParallel } from './items.ts'
 import type { FetchDeps } from './ports.ts'
 import type { OpenPeer, Sessions } from './sessions.ts'
 
-/** Answers of one table request that are under way at a time. */
-const REQUESTS_MAX = 4
 /** How often a part is asked for, of whatever peers, before the fetch gives up on its table. */
 const TRIES_MAX = 12
-const PAUSE_MS = 100
 /** A peer that is silent for so long has a second one asked beside it. */
 const HEDGE_MS = 900
 
@@ -58,7 +56,7 @@ export async function fetchTable(
       // When nobody has it yet, somebody may in a moment.
       if (sessions.open.every(({ peer }) => empty.has(peer))) {
         empty.clear()
-        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+        await new Promise((resolve) => setTimeout(resolve, TABLE_PAUSE_MS))
       }
     }
   }
@@ -70,7 +68,7 @@ export async function fetchTable(
   const cids = [...lacking.values()]
   const groups: CID[][] = []
   for (let at = 0; at < cids.length; at += TABLE_PARTS_MAX) groups.push(cids.slice(at, at + TABLE_PARTS_MAX))
-  await inParallel(groups, REQUESTS_MAX, parts)
+  await inParallel(groups, TABLE_REQUESTS_MAX, parts)
   const table = store.table(root)
   if (table === undefined) throw new HotblockError('BAD_TABLE', `the table of ${root} is not complete`)
   return { table, receivedBytes }

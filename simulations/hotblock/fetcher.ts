@@ -1,5 +1,12 @@
 /** The fetching side of a virtual node. */
-import { TICK_MS } from '../../node/decisions/fetch/limits.ts'
+import {
+  builderGraceMs,
+  DIAL_TIMEOUT_MS,
+  TABLE_PAUSE_MS,
+  TABLE_REQUESTS_MAX,
+  TICK_MS,
+  WATCH_MS,
+} from '../../node/decisions/fetch/limits.ts'
 import {
   type FetchAction,
   FetchMachine,
@@ -12,21 +19,10 @@ import { PeerBook } from '../../node/decisions/peer-book.ts'
 import { sample } from '../../node/decisions/sample.ts'
 import { BUSY_MS } from '../../node/decisions/serve.ts'
 import { HINTS_MAX, type PeerHint } from '../../node/decisions/swarm-book.ts'
+import { TABLE_TIMEOUT_MS } from '../../protocols/blocks/constants.ts'
 import type { VirtualNode } from './node.ts'
 import type { Serving } from './server.ts'
-import {
-  DIAL_TIMEOUT_MS,
-  FILL_MS,
-  FIND_MS,
-  FRAME_OVERHEAD_BYTES,
-  frameMs,
-  GRACE_MS,
-  HANDSHAKE_ROUND_TRIPS,
-  holdsOf,
-  TABLE_PAUSE_MS,
-  TABLE_REQUESTS_MAX,
-  TABLE_TIMEOUT_MS,
-} from './world.ts'
+import { FIND_MS, FRAME_OVERHEAD_BYTES, frameMs, HANDSHAKE_ROUND_TRIPS, holdsOf } from './world.ts'
 
 interface Server {
   readonly node: VirtualNode
@@ -57,17 +53,18 @@ export class Fetcher {
 
   constructor(node: VirtualNode) {
     const { world, random, host } = node
+    const { image, grain } = world.run.cluster
     this.#node = node
     this.#nodeOf = (name) => world.byName.get(name)!
     this.#tableLeft = world.tableRequests
     this.#book = new PeerBook({ self: node.name, rack: node.rack, random })
     this.#machine = new FetchMachine({
-      items: world.run.cluster.image,
+      items: image,
       self: node.name,
       rack: node.rack,
       random,
       rateDownBytes: host.rateDownBytes,
-      builderFromMs: node.now + GRACE_MS,
+      builderFromMs: node.now + builderGraceMs(image.blockBytes * grain),
     })
   }
 
@@ -325,7 +322,7 @@ export class Fetcher {
   }
 
   #watch(): void {
-    this.#node.world.run.clock.after(FILL_MS, () => {
+    this.#node.world.run.clock.after(WATCH_MS, () => {
       if (!this.active) return
       this.#fill()
       this.#askTable()

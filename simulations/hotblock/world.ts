@@ -9,15 +9,8 @@ export const AHEAD_BYTES = 256 * 1024
 export const FRAME_OVERHEAD_BYTES = 64
 /** Time to read, check and pack a frame, and to unpack, check and write one; milliseconds for a MiB. */
 const FRAME_MS_PER_MIB = 4
-/** The builder is not asked before peers that hold the same blocks in other images could be found. */
-export const GRACE_MS = 1_500
-/** Candidates that may be dialled again are looked at so often. */
-export const FILL_MS = 500
-export const TABLE_REQUESTS_MAX = 4
-export const TABLE_PAUSE_MS = 100
-export const DIAL_TIMEOUT_MS = 2_500
+/** Of TCP, and of TLS or Noise. */
 export const HANDSHAKE_ROUND_TRIPS = 3
-export const TABLE_TIMEOUT_MS = 5_000
 /** A look-up or an advertisement on the DHT. */
 export const FIND_MS = 50
 

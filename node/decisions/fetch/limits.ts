@@ -42,3 +42,17 @@ export const NEAR_CLAIM_MS = 2_000
 /** With less than this under way, peers of other racks are asked also for what is others' share. */
 export const FAR_STARVED_BYTES = 8 * 1024 * 1024
 export const SEEK_INTERVAL_MS = 1_000
+/** Candidates that may be dialled again, and tables that nobody had, are looked at so often. */
+export const WATCH_MS = 500
+/** A peer that has not answered to a dial by then is given up. */
+export const DIAL_TIMEOUT_MS = 2_500
+/** Requests for parts of the table that are under way at a time, and how long to wait where nobody has them. */
+export const TABLE_REQUESTS_MAX = 4
+export const TABLE_PAUSE_MS = 100
+const BUILDER_GRACE_MS = 1_500
+const GRACE_BYTES_MIN = 4 * 1024 * 1024
+
+/** For how long peers with the same blocks in other images are looked for before the builder is asked; not for little. */
+export function builderGraceMs(coldBytes: number): number {
+  return coldBytes >= GRACE_BYTES_MIN ? BUILDER_GRACE_MS : 0
+}
