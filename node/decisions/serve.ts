@@ -48,11 +48,16 @@ interface Active {
 }
 
 interface Session {
+  readonly name: string
   readonly queue: Waiting[]
   /** Frames left of its turn. */
   turn: number
+  /** Its place in the order of turns: who waits with the least is next. */
+  turnAt: number
   /** When the oldest of its frames that are under way was started. */
   startedAt: number
+  /** Counted among those that are served quickly. */
+  quick: boolean
   /** Started requests. */
   readonly active: Map<number, Active>
 }
@@ -68,8 +73,13 @@ export class ServeMachine {
   readonly #waiting = new Map<string, Session>()
   /** Sessions that have ended and of which something is still in the making or on its way. */
   readonly #ended = new Map<string, Session>()
-  /** Sessions with frames under way. */
+  /** Sessions with frames under way; of those, the ones that wait for more and may have more. */
   readonly #served = new Set<Session>()
+  readonly #goingOn = new Set<Session>()
+  /** Served sessions that were not slow when last looked at, and until when that holds. */
+  #quick = 0
+  #quickUntil = Number.POSITIVE_INFINITY
+  #turns = 0
   readonly #bucket: Bucket
   readonly #lowBucket: Bucket
   #queued = 0
@@ -105,7 +115,15 @@ export class ServeMachine {
   /** @param session a name that was not used before. @returns false when the node serves as many as it can */
   open(session: string): boolean {
     if (this.#sessions.size >= SESSIONS_MAX) return false
-    this.#sessions.set(session, { queue: [], active: new Map(), turn: TURN_FRAMES, startedAt: 0 })
+    this.#sessions.set(session, {
+      name: session,
+      queue: [],
+      active: new Map(),
+      turn: TURN_FRAMES,
+      turnAt: 0,
+      startedAt: 0,
+      quick: false,
+    })
     return true
   }
 
@@ -115,7 +133,7 @@ export class ServeMachine {
     if (state === undefined) return
     for (const waiting of state.queue) this.#unqueued(waiting)
     state.queue.length = 0
-    this.#waiting.delete(session)
+    this.#waits(state)
     this.#sessions.delete(session)
     if (state.active.size > 0) this.#ended.set(session, state)
   }
@@ -126,7 +144,7 @@ export class ServeMachine {
     if (state === undefined || state.queue.length >= SESSION_QUEUE_MAX || this.#queued >= QUEUE_MAX) return false
     if (low && (this.#queued > this.#queuedLow || this.#lowBucket.waitMs(now) > 0)) return false
     state.queue.push({ request, low })
-    this.#waiting.set(session, state)
+    this.#waits(state)
     this.#queued++
     if (low) this.#queuedLow++
     return true
@@ -138,7 +156,7 @@ export class ServeMachine {
     const at = state?.queue.findIndex((waiting) => waiting.request === request) ?? -1
     if (state === undefined || at < 0) return false
     for (const waiting of state.queue.splice(at, 1)) this.#unqueued(waiting)
-    if (state.queue.length === 0) this.#waiting.delete(session)
+    this.#waits(state)
     return true
   }
 
@@ -160,10 +178,15 @@ export class ServeMachine {
     if (state === undefined || active === undefined) return
     state.active.delete(request)
     this.#finished++
-    if (state.active.size === 0) this.#served.delete(state)
     this.#active--
     if (active.making) this.#making--
-    if (state.active.size === 0) this.#ended.delete(session)
+    if (state.active.size === 0) {
+      this.#served.delete(state)
+      if (state.quick) this.#quick--
+      state.quick = false
+      this.#ended.delete(session)
+    }
+    this.#waits(state)
   }
 
   /** The frames to make now. */
@@ -172,22 +195,26 @@ export class ServeMachine {
     while (this.#mayStart(now)) {
       const found = this.#turn(now)
       if (found === undefined) break
-      const [session, state] = found
+      const state = found
       const { request, low } = state.queue.splice(firstOf(state), 1)[0]!
       this.#unqueued({ request, low })
       if (state.active.size === 0) {
         state.startedAt = now
+        state.quick = true
+        this.#quick++
+        this.#quickUntil = Math.min(this.#quickUntil, now + SLOW_MS)
         this.#served.add(state)
       }
       state.active.set(request, { making: true, low })
       this.#making++
       this.#active++
-      starts.push({ session, request })
-      if (--state.turn > 0 && state.queue.length > 0) continue
-      state.turn = TURN_FRAMES
-      // To the end of the round: a Map keeps the order of insertion.
-      this.#waiting.delete(session)
-      if (state.queue.length > 0) this.#waiting.set(session, state)
+      starts.push({ session: state.name, request })
+      if (--state.turn === 0 || state.queue.length === 0) {
+        state.turn = TURN_FRAMES
+        // To the end of the round.
+        this.#waiting.delete(state.name)
+      }
+      this.#waits(state)
     }
     return starts
   }
@@ -203,26 +230,57 @@ export class ServeMachine {
     return this.#queued > 0 && room && this.#bucket.waitMs(now) === 0
   }
 
-  #turn(now: number): [string, Session] | undefined {
-    let isFull: boolean | undefined
-    let lowest: [string, Session] | undefined
-    for (const entry of this.#waiting) {
-      const { queue, active } = entry[1]
-      if (active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
-      if (active.size === 0) {
-        isFull ??= this.#servedQuickly(now) >= this.#servedMax()
-        if (isFull) continue
-      }
-      if (!queue[firstOf(entry[1])]!.low) return entry
-      lowest ??= entry
+  #turn(now: number): Session | undefined {
+    const isFull = this.#servedQuickly(now) >= this.#servedMax()
+    return isFull ? this.#nextGoingOn() : this.#nextWaiting()
+  }
+
+  /** Of those that are served already, the one whose turn is next. */
+  #nextGoingOn(): Session | undefined {
+    let next: Session | undefined
+    let nextIsLow = true
+    for (const state of this.#goingOn) {
+      const isLow = state.queue[firstOf(state)]!.low
+      if (next !== undefined && (isLow === nextIsLow ? state.turnAt > next.turnAt : isLow)) continue
+      next = state
+      nextIsLow = isLow
+    }
+    return next
+  }
+
+  #nextWaiting(): Session | undefined {
+    let lowest: Session | undefined
+    for (const state of this.#waiting.values()) {
+      if (state.active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
+      if (!state.queue[firstOf(state)]!.low) return state
+      lowest ??= state
     }
     return lowest
   }
 
+  /** Keeps the lists: whether the session waits, and whether it may go on. A Map keeps the order of insertion. */
+  #waits(state: Session): void {
+    const { name, queue, active } = state
+    if (queue.length === 0) this.#waiting.delete(name)
+    else if (!this.#waiting.has(name)) {
+      state.turnAt = this.#turns++
+      this.#waiting.set(name, state)
+    }
+    if (queue.length > 0 && active.size > 0 && active.size < SESSION_FRAMES_ACTIVE_MAX) this.#goingOn.add(state)
+    else this.#goingOn.delete(state)
+  }
+
   #servedQuickly(now: number): number {
-    let count = 0
-    for (const { startedAt } of this.#served) if (now - startedAt <= SLOW_MS) count++
-    return count
+    if (now <= this.#quickUntil) return this.#quick
+    this.#quick = 0
+    this.#quickUntil = Number.POSITIVE_INFINITY
+    for (const state of this.#served) {
+      state.quick = now - state.startedAt <= SLOW_MS
+      if (!state.quick) continue
+      this.#quick++
+      this.#quickUntil = Math.min(this.#quickUntil, state.startedAt + SLOW_MS)
+    }
+    return this.#quick
   }
 
   #servedMax(): number {

@@ -115,7 +115,11 @@ export class Network {
     for (const group of [near, far]) {
       if (group.length === 0) continue
       this.#clock.after(this.latencyMs(from, group[0]!), () => {
-        for (const host of group) this.#deliver(from, host, () => run(host))
+        for (const host of group) {
+          if (this.#gone[host] !== 0) continue
+          if (this.#island[from] === this.#island[host]) run(host)
+          else this.#held.push({ from, to: host, run: () => run(host) })
+        }
       })
     }
   }
