@@ -48,6 +48,8 @@ export class PeerBook {
   #dialing = 0
   #open = 0
   #near = 0
+  /** Until then, or until something changes, there is nobody to dial. */
+  #nobodyUntil = Number.NEGATIVE_INFINITY
 
   constructor(init: PeerBookInit) {
     this.#init = init
@@ -75,6 +77,7 @@ export class PeerBook {
       if (known === undefined) {
         if (this.#known.size >= CANDIDATES_MAX) continue
         this.#known.set(peer, { candidate, triedAt: Number.NEGATIVE_INFINITY, state: 'idle', near: false })
+        this.#nobodyUntil = Number.NEGATIVE_INFINITY
         continue
       }
       const { candidate: old } = known
@@ -82,18 +85,24 @@ export class PeerBook {
       const addresses = candidate.addresses.length > 0 || better ? candidate.addresses : old.addresses
       // Most is heard many times over.
       if (!better && addresses === old.addresses && (candidate.rack ?? old.rack) === old.rack) continue
+      this.#nobodyUntil = Number.NEGATIVE_INFINITY
       known.candidate = { peer, addresses, role: better ? candidate.role : old.role, rack: candidate.rack ?? old.rack }
     }
   }
 
   /** Whom to dial now; each is told of as `opened` or `ended` later. */
   next(now: number): Candidate[] {
-    if (!this.#room()) return []
+    if (now < this.#nobodyUntil || !this.#room()) return []
+    let retryAt = Number.POSITIVE_INFINITY
     const near: Known[] = []
     const far: Known[] = []
     const chosen: Candidate[] = []
     for (const known of this.#known.values()) {
-      if (known.state !== 'idle' || now - known.triedAt < RETRY_MS) continue
+      if (known.state !== 'idle') continue
+      if (now - known.triedAt < RETRY_MS) {
+        retryAt = Math.min(retryAt, known.triedAt + RETRY_MS)
+        continue
+      }
       if (known.candidate.role === 'builder') chosen.push(this.#dial(known, now))
       else (this.isNear(known.candidate) ? near : far).push(known)
     }
@@ -105,6 +114,7 @@ export class PeerBook {
     for (const known of sample(far, SESSIONS_MAX, random)) {
       if (this.#room() && this.#open + this.#dialing - this.#near < farMax) chosen.push(this.#dial(known, now))
     }
+    if (chosen.length === 0) this.#nobodyUntil = retryAt
     return chosen
   }
 
@@ -158,5 +168,6 @@ export class PeerBook {
   #count(known: Known, near: boolean): void {
     this.#near += Number(near) - Number(known.near)
     known.near = near
+    this.#nobodyUntil = Number.NEGATIVE_INFINITY
   }
 }

@@ -24,6 +24,9 @@ import type { VirtualNode } from './node.ts'
 import type { Serving } from './server.ts'
 import { FIND_MS, FRAME_OVERHEAD_BYTES, frameMs, HANDSHAKE_ROUND_TRIPS, holdsOf } from './world.ts'
 
+/** Frames in part are looked for each so many ticks; often enough for nobody to seem silent who is not. */
+const HEARD_TICKS = 3
+
 interface Server {
   readonly node: VirtualNode
   readonly serving: Serving
@@ -99,9 +102,11 @@ export class Fetcher {
   }
 
   have(server: VirtualNode, held: readonly number[], getting: readonly number[]): void {
-    if (!this.active || !this.#servers.has(server.name)) return
+    if (!this.active) return
     const { holding, now } = this.#node
-    if (!this.#hasTable) this.#early.push(() => this.have(server, held, getting))
+    if (!this.#hasTable) {
+      if (this.#servers.has(server.name)) this.#early.push(() => this.have(server, held, getting))
+    }
     // Who holds what is here already makes no difference, but that it is alive does; half of all news is such.
     else if (getting.length === 0 && holding.hasPieces(held)) this.#machine.peerHeard(now, server.name)
     else this.#act(this.#machine.peerHolds(now, server.name, held, getting))
@@ -307,18 +312,23 @@ export class Fetcher {
     this.#tick()
   }
 
-  #tick(): void {
+  #tick(number = 1): void {
     this.#node.world.run.clock.after(TICK_MS, () => {
       if (!this.active) return
       const { now } = this.#node
-      for (const server of this.#servers.values()) {
-        const { sentBytes } = server.serving.connection
-        if (sentBytes !== server.seenBytes) this.#machine.peerHeard(now, server.node.name)
-        server.seenBytes = sentBytes
-      }
+      if (number % HEARD_TICKS === 0) this.#hear(now)
       this.#act(this.#machine.tick(now))
-      this.#tick()
+      this.#tick(number + 1)
     })
+  }
+
+  /** Peers from which bytes came that are no whole frame yet. */
+  #hear(now: number): void {
+    for (const server of this.#servers.values()) {
+      const { sentBytes } = server.serving.connection
+      if (sentBytes !== server.seenBytes) this.#machine.peerHeard(now, server.node.name)
+      server.seenBytes = sentBytes
+    }
   }
 
   #watch(): void {

@@ -6,6 +6,9 @@
  */
 import type { VirtualClock } from '../clock.ts'
 import { FairShare, FLOW_LINKS, NO_LINK } from './fair.ts'
+import { Connection, Flows, type Frame } from './flows.ts'
+
+export { Connection } from './flows.ts'
 
 export interface Link {
   readonly upBytes: number
@@ -24,30 +27,6 @@ export interface NetworkInit {
   readonly quantumMs: number
 }
 
-interface Frame {
-  readonly bytes: number
-  readonly arrived: () => void
-}
-
-/** One way of a connection between two hosts. */
-export class Connection {
-  readonly from: number
-  readonly to: number
-  readonly queue: Frame[] = []
-  /** Bytes of the first frame that are still to be sent. */
-  left = 0
-  /** Bytes of frames that went through, those of frames in part included. */
-  sentBytes = 0
-  closed = false
-  /** Among the network's flows; -1 while nothing is to be sent. */
-  at = -1
-
-  constructor(from: number, to: number) {
-    this.from = from
-    this.to = to
-  }
-}
-
 /** Bytes that passed a link since the last look, and how long that was. */
 export interface LinkUse {
   readonly upBytes: number
@@ -59,9 +38,10 @@ export class Network {
   readonly #clock: VirtualClock
   readonly #capacity: Float64Array
   readonly #fair: FairShare
-  readonly #flows: Connection[] = []
-  #links = new Int32Array(1024 * FLOW_LINKS)
-  #rates = new Float64Array(1024)
+  readonly #flows = new Flows()
+  /** Flows whose last frame went through in the quantum before. */
+  #emptied: Connection[] = []
+  readonly #rackOf: Int32Array
   /** Flows or capacities are others than when the rates were worked out. */
   #changed = true
   #stepping = false
@@ -81,6 +61,7 @@ export class Network {
       this.#capacity[2 * i] = upBytes
       this.#capacity[2 * i + 1] = downBytes
     })
+    this.#rackOf = Int32Array.from(hosts, ({ rack }) => rack)
     this.#fair = new FairShare(this.#capacity)
     this.#gone = new Uint8Array(hosts.length)
     this.#island = new Uint16Array(hosts.length)
@@ -92,8 +73,7 @@ export class Network {
   }
 
   latencyMs(from: number, to: number): number {
-    const { hosts, rackLatencyMs, latencyMs } = this.#init
-    return hosts[from]!.rack === hosts[to]!.rack ? rackLatencyMs : latencyMs
+    return this.#rackOf[from] === this.#rackOf[to] ? this.#init.rackLatencyMs : this.#init.latencyMs
   }
 
   reaches(from: number, to: number): boolean {
@@ -109,9 +89,9 @@ export class Network {
   /** The same message for many. */
   tellAll(from: number, to: readonly number[], run: (host: number) => void): void {
     if (this.#gone[from] !== 0) return
-    const rack = this.#init.hosts[from]!.rack
-    const near = to.filter((host) => this.#init.hosts[host]!.rack === rack)
-    const far = to.filter((host) => this.#init.hosts[host]!.rack !== rack)
+    const rack = this.#rackOf[from]
+    const near = to.filter((host) => this.#rackOf[host] === rack)
+    const far = to.filter((host) => this.#rackOf[host] !== rack)
     for (const group of [near, far]) {
       if (group.length === 0) continue
       this.#clock.after(this.latencyMs(from, group[0]!), () => {
@@ -125,16 +105,16 @@ export class Network {
   }
 
   connect(from: number, to: number): Connection {
-    return new Connection(from, to)
+    return new Connection(from, to, this.#flows)
   }
 
   /** Sends a frame after those that wait already; `arrived` is called unless either host is lost or it is closed. */
   send(connection: Connection, bytes: number, arrived: () => void): void {
     if (connection.closed || this.#gone[connection.from] !== 0) return
-    connection.queue.push({ bytes, arrived })
+    connection.queue.push({ bytes, arrived, followers: undefined })
     if (connection.queue.length > 1) return
-    connection.left = bytes
-    if (connection.at < 0) this.#add(connection)
+    if (connection.at < 0) this.#add(connection, bytes)
+    else this.#flows.left[connection.at] = bytes
   }
 
   /** What has not been sent yet is not sent any more; what was, arrives no more. */
@@ -146,15 +126,17 @@ export class Network {
 
   /** A small message that goes the way of the frames: behind those that wait on the connection, as in a TCP stream. */
   follow(connection: Connection, run: () => void): void {
-    if (connection.queue.length === 0) this.tell(connection.from, connection.to, run)
-    else this.send(connection, 0, run)
+    const last = connection.queue.at(-1)
+    if (last === undefined) this.tell(connection.from, connection.to, run)
+    else if (last.followers === undefined) last.followers = [run]
+    else last.followers.push(run)
   }
 
   /** How long the first so many of the bytes that wait on the connection will take, at its rate of now; milliseconds. */
-  aheadMs({ at, left, queue }: Connection, bytesMax: number): number {
-    const rate = at < 0 ? 0 : this.#rates[at]!
+  aheadMs({ at, queue }: Connection, bytesMax: number): number {
+    const rate = at < 0 ? 0 : this.#flows.rates[at]!
     if (rate <= 0) return 0
-    let bytes = left
+    let bytes = this.#flows.left[at]!
     for (let i = 1; i < queue.length && bytes < bytesMax; i++) bytes += queue[i]!.bytes
     return (Math.min(bytes, bytesMax) / rate) * 1000
   }
@@ -162,14 +144,15 @@ export class Network {
   /** The host sends and receives nothing from now on. */
   lose(host: number): void {
     this.#gone[host] = 1
-    for (const flow of this.#flows.filter(({ from, to }) => from === host || to === host)) this.close(flow)
+    const flows = this.#flows.connections.filter(({ from, to }) => from === host || to === host)
+    for (const flow of flows) this.close(flow)
     this.#held = this.#held.filter(({ from, to }) => from !== host && to !== host)
   }
 
   /** Puts hosts on islands; those on different ones do not reach each other until they are on the same again. */
   part(hosts: Iterable<number>, island: number): void {
     for (const host of hosts) this.#island[host] = island
-    for (const flow of this.#flows) this.#place(flow)
+    for (const flow of this.#flows.connections) this.#place(flow)
     this.#changed = true
     const held = this.#held
     this.#held = []
@@ -207,15 +190,8 @@ export class Network {
     else this.#held.push({ from, to, run })
   }
 
-  #add(connection: Connection): void {
-    const at = this.#flows.length
-    if (at === this.#rates.length) {
-      this.#links = grown(this.#links, new Int32Array(2 * this.#links.length))
-      this.#rates = grown(this.#rates, new Float64Array(2 * this.#rates.length))
-    }
-    connection.at = at
-    this.#flows.push(connection)
-    this.#rates[at] = 0
+  #add(connection: Connection, bytes: number): void {
+    this.#flows.add(connection, bytes)
     this.#place(connection)
     this.#changed = true
     if (this.#stepping) return
@@ -224,83 +200,86 @@ export class Network {
   }
 
   #place({ from, to, at }: Connection): void {
-    const { hosts } = this.#init
-    const fromRack = hosts[from]!.rack
-    const toRack = hosts[to]!.rack
+    const { links } = this.#flows
+    const fromRack = this.#rackOf[from]!
+    const toRack = this.#rackOf[to]!
     const away = fromRack !== toRack
     const i = at * FLOW_LINKS
     if (this.#island[from] !== this.#island[to]) {
-      this.#links.fill(NO_LINK, i, i + FLOW_LINKS)
+      links.fill(NO_LINK, i, i + FLOW_LINKS)
       return
     }
-    this.#links[i] = 2 * from
-    this.#links[i + 1] = away ? 2 * (hosts.length + fromRack) : NO_LINK
-    this.#links[i + 2] = away ? 2 * (hosts.length + toRack) + 1 : NO_LINK
-    this.#links[i + 3] = 2 * to + 1
+    links[i] = 2 * from
+    links[i + 1] = away ? 2 * (this.hosts + fromRack) : NO_LINK
+    links[i + 2] = away ? 2 * (this.hosts + toRack) + 1 : NO_LINK
+    links[i + 3] = 2 * to + 1
   }
 
   #remove(connection: Connection): void {
-    const at = connection.at
-    const last = this.#flows.pop()!
-    connection.at = -1
+    this.#flows.remove(connection)
     this.#changed = true
-    if (last === connection) return
-    this.#flows[at] = last
-    last.at = at
-    this.#rates[at] = this.#rates[this.#flows.length]!
-    this.#place(last)
   }
 
   /** Shares the links, lets a quantum's bytes flow, and plans the arrivals in it. */
   #step(): void {
-    for (let at = this.#flows.length - 1; at >= 0; at--) {
-      const flow = this.#flows[at]!
-      if (flow.queue.length === 0) this.#remove(flow)
-    }
-    if (this.#flows.length === 0) {
+    for (const flow of this.#emptied) if (flow.at >= 0 && flow.queue.length === 0) this.#remove(flow)
+    this.#emptied = []
+    if (this.#flows.count === 0) {
       this.#stepping = false
       return
     }
     if (this.#changed) this.#share()
     this.#changed = false
-    const seconds = this.#init.quantumMs / 1000
-    for (let at = 0; at < this.#flows.length; at++) this.#flow(this.#flows[at]!, this.#rates[at]!, seconds)
+    this.#flow(this.#init.quantumMs / 1000)
     this.#clock.after(this.#init.quantumMs, () => this.#step())
   }
 
   #share(): void {
-    const flows = this.#flows.length
-    this.#fair.share(this.#links, flows, this.#rates)
+    const { count, rates, links } = this.#flows
+    this.#fair.share(links, count, rates)
     // What passes no link passes nowhere: its ends are apart.
-    for (let at = 0; at < flows; at++) if (this.#rates[at]! < 0) this.#rates[at] = 0
+    for (let at = 0; at < count; at++) if (rates[at]! < 0) rates[at] = 0
   }
 
-  #flow(flow: Connection, rate: number, seconds: number): void {
-    let budget = rate * seconds
-    let used = 0
+  #flow(seconds: number): void {
+    const { connections, rates, left, sent, links, count } = this.#flows
+    const usedBytes = this.#usedBytes
+    for (let at = 0; at < count; at++) {
+      const budget = rates[at]! * seconds
+      let used = budget
+      if (left[at]! > budget) left[at]! -= budget
+      else used = this.#finish(connections[at]!, budget, rates[at]!)
+      sent[at]! += used
+      const i = at * FLOW_LINKS
+      for (let k = i; k < i + FLOW_LINKS; k++) if (links[k] !== NO_LINK) usedBytes[links[k]!]! += used
+    }
+  }
+
+  /** Lets frames through that end within the quantum. @returns the bytes that were sent of those that could be */
+  #finish(flow: Connection, budgetBytes: number, rate: number): number {
+    const { left } = this.#flows
+    const { at, queue } = flow
     const latencyMs = this.latencyMs(flow.from, flow.to)
-    while (flow.queue.length > 0 && budget > 0) {
-      const bytes = Math.min(budget, flow.left)
+    let budget = budgetBytes
+    let used = 0
+    while (queue.length > 0 && budget > 0) {
+      const bytes = Math.min(budget, left[at]!)
       used += bytes
       budget -= bytes
-      flow.left -= bytes
-      if (flow.left > 0) break
-      const { arrived } = flow.queue.shift()!
-      flow.left = flow.queue[0]?.bytes ?? 0
-      this.#clock.after((used / rate) * 1000 + latencyMs, () => {
-        if (!flow.closed && this.#gone[flow.to] === 0) arrived()
-      })
+      left[at]! -= bytes
+      if (left[at]! > 0) break
+      const frame = queue.shift()!
+      left[at] = queue[0]?.bytes ?? 0
+      this.#clock.after((used / rate) * 1000 + latencyMs, () => this.#arrive(flow, frame))
     }
-    flow.sentBytes += used
-    const i = flow.at * FLOW_LINKS
-    for (let k = i; k < i + FLOW_LINKS; k++) {
-      const link = this.#links[k]!
-      if (link !== NO_LINK) this.#usedBytes[link]! += used
-    }
+    if (queue.length === 0) this.#emptied.push(flow)
+    return used
   }
-}
 
-function grown<T extends Int32Array | Float64Array>(from: T, to: T): T {
-  to.set(from as never)
-  return to
+  #arrive(flow: Connection, { arrived, followers }: Frame): void {
+    if (flow.closed || this.#gone[flow.to] !== 0) return
+    arrived()
+    if (followers === undefined) return
+    for (const run of followers) if (!flow.closed && this.#gone[flow.to] === 0) run()
+  }
 }

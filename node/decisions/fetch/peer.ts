@@ -85,11 +85,11 @@ export class PeerState {
 
   /** Without a sign of life since `since` although it owes something: how long, in milliseconds. */
   silentMs(now: number): number {
-    let oldest = Number.POSITIVE_INFINITY
-    for (const request of this.requests.values()) {
-      if (request.arrivedAt === undefined) oldest = Math.min(oldest, request.at)
+    // They stand in the order in which they were sent.
+    for (const { at, arrivedAt } of this.requests.values()) {
+      if (arrivedAt === undefined) return now - Math.max(at, this.heardAt)
     }
-    return oldest === Number.POSITIVE_INFINITY ? 0 : now - Math.max(oldest, this.heardAt)
+    return 0
   }
 
   sent(request: Request): void {
