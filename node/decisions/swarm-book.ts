@@ -47,11 +47,20 @@ interface Listener {
   told: number
 }
 
+interface Known {
+  hint: PeerHint
+  at: number
+  /** Its place in the list. */
+  index: number
+}
+
 /** The peers of one image. */
 export class SwarmBook {
   readonly #random: Random
   readonly #rack: string | undefined
-  readonly #peers = new Map<string, { hint: PeerHint; at: number }>()
+  readonly #peers = new Map<string, Known>()
+  /** The same, in no order. */
+  readonly #list: Known[] = []
   readonly #sessions = new Map<number, Listener>()
   /** Sessions with peers of this node's rack. */
   #near = 0
@@ -95,7 +104,7 @@ export class SwarmBook {
   refused(now: number, hint: PeerHint): PeerHint[] {
     const hints = this.choose(now, HINTS_MAX, hint)
     // Remembered for whoever comes next; those that are here have peers.
-    if (this.#peers.has(hint.id) || this.#peers.size < PEERS_KNOWN_MAX) this.#peers.set(hint.id, { hint, at: now })
+    if (this.#peers.has(hint.id) || this.#peers.size < PEERS_KNOWN_MAX) this.#remember(now, hint)
     return hints
   }
 
@@ -114,7 +123,7 @@ export class SwarmBook {
       if (known === undefined && this.#peers.size >= PEERS_KNOWN_MAX) continue
       if (known === undefined) {
         news.push(hint)
-        this.#peers.set(hint.id, { hint, at: now })
+        this.#remember(now, hint)
         continue
       }
       known.at = now
@@ -126,15 +135,49 @@ export class SwarmBook {
   /** A random choice of the image's peers; for a peer without itself, and with those of its rack first. */
   choose(now: number, count: number, asker?: PeerHint): PeerHint[] {
     this.#prune(now)
+    if (asker?.rack === undefined) return this.#draw(count, asker)
     const near: PeerHint[] = []
     const far: PeerHint[] = []
-    for (const { hint } of this.#peers.values()) {
-      if (hint.id === asker?.id) continue
-      const isNear = asker?.rack !== undefined && hint.rack === asker.rack
-      ;(isNear ? near : far).push(hint)
+    for (const { hint } of this.#list) {
+      if (hint.id !== asker.id) (hint.rack === asker.rack ? near : far).push(hint)
     }
     const nearCount = Math.min(near.length, Math.max(count >> 1, count - far.length))
     return [...sample(near, nearCount, this.#random), ...sample(far, count - nearCount, this.#random)]
+  }
+
+  /** At random; in large swarms this is asked often, so no more are looked at than are drawn. */
+  #draw(count: number, asker: PeerHint | undefined): PeerHint[] {
+    const list = this.#list
+    const drawn: PeerHint[] = []
+    for (let at = 0; at < list.length && drawn.length < count; at++) {
+      this.#swap(at, at + Math.floor(this.#random() * (list.length - at)))
+      const { hint } = list[at]!
+      if (hint.id !== asker?.id) drawn.push(hint)
+    }
+    return drawn
+  }
+
+  #swap(a: number, b: number): void {
+    const [one, other] = [this.#list[a]!, this.#list[b]!]
+    this.#list[a] = other
+    this.#list[b] = one
+    other.index = a
+    one.index = b
+  }
+
+  #remember(now: number, hint: PeerHint): void {
+    this.#forget(hint.id)
+    const known = { hint, at: now, index: this.#list.length }
+    this.#peers.set(hint.id, known)
+    this.#list.push(known)
+  }
+
+  #forget(id: string): void {
+    const known = this.#peers.get(id)
+    if (known === undefined) return
+    this.#swap(known.index, this.#list.length - 1)
+    this.#list.pop()
+    this.#peers.delete(id)
   }
 
   #isNear(rack: string | undefined): boolean {
@@ -156,7 +199,7 @@ export class SwarmBook {
   #prune(now: number): void {
     if (now - this.#prunedAt < PEER_LIFE_MS / 100) return
     this.#prunedAt = now
-    for (const [id, { at }] of this.#peers) if (now - at > PEER_LIFE_MS) this.#peers.delete(id)
+    for (const [id, { at }] of this.#peers) if (now - at > PEER_LIFE_MS) this.#forget(id)
   }
 
   /** For a peer that is really there: the one that was longest not heard of goes, which may be but a rumour. */
@@ -168,6 +211,6 @@ export class SwarmBook {
       oldest = id
       oldestAt = at
     }
-    if (oldest !== undefined) this.#peers.delete(oldest)
+    if (oldest !== undefined) this.#forget(oldest)
   }
 }

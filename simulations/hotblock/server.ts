@@ -236,16 +236,17 @@ export class Server {
       const { nodes, run } = node.world
       const all = getting.map(([piece]) => piece)
       const mixed = getting.some(([, by]) => by !== undefined)
-      const tell = (client: VirtualNode): void => {
+      const tell = (to: number): void => {
+        const client = nodes[to]!
         const others = mixed ? getting.filter(([, by]) => by !== client).map(([piece]) => piece) : all
         if (held.length > 0 || others.length > 0) client.fetcher?.have(node, held, others)
       }
       const quiet: number[] = []
       for (const { client, connection } of this.#sessions.values()) {
         if (connection.queue.length === 0) quiet.push(client.index)
-        else run.network.follow(connection, () => tell(client))
+        else run.network.follow(connection, tell)
       }
-      run.network.tellAll(node.index, quiet, (index) => tell(nodes[index]!))
+      run.network.tellAll(node.index, quiet, tell)
     })
   }
 }

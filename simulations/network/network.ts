@@ -124,10 +124,10 @@ export class Network {
     if (connection.at >= 0) this.#remove(connection)
   }
 
-  /** A small message that goes the way of the frames: behind those that wait on the connection, as in a TCP stream. */
-  follow(connection: Connection, run: () => void): void {
+  /** A small message that goes the way of the frames: behind those that wait on the connection, as in a TCP stream. Told who receives it. */
+  follow(connection: Connection, run: (host: number) => void): void {
     const last = connection.queue.at(-1)
-    if (last === undefined) this.tell(connection.from, connection.to, run)
+    if (last === undefined) this.tell(connection.from, connection.to, () => run(connection.to))
     else if (last.followers === undefined) last.followers = [run]
     else last.followers.push(run)
   }
@@ -280,6 +280,6 @@ export class Network {
     if (flow.closed || this.#gone[flow.to] !== 0) return
     arrived()
     if (followers === undefined) return
-    for (const run of followers) if (!flow.closed && this.#gone[flow.to] === 0) run()
+    for (const run of followers) if (!flow.closed && this.#gone[flow.to] === 0) run(flow.to)
   }
 }
