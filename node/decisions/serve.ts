@@ -26,7 +26,7 @@ export const BUSY_MS = 100
 /** A session is served so many frames in a row before the next one has its turn: the pieces that it asked for are soon
  * whole there, and others can have them from it. */
 export const TURN_FRAMES = 2
-/** Sessions that are served at a time, not counting those that take longer than this for a frame. */
+/** Sessions that are served at a time, not counting those that are slow. */
 export const SERVED_MAX = 16
 /**
  * At first only so many, and one more for every so many frames: while little is in the swarm, what goes out one after the
@@ -34,7 +34,13 @@ export const SERVED_MAX = 16
  */
 export const SERVED_FIRST = 2
 export const FRAMES_PER_SERVED = 2
+/**
+ * Slow is who takes longer than this for a frame, and than so many times what frames take here; over a slow uplink all take
+ * long, and more of them at a time would only take longer.
+ */
 export const SLOW_MS = 500
+export const SLOW_FRAMES = 4
+const FRAME_MS_WEIGHT = 0.1
 
 interface Waiting {
   readonly request: number
@@ -45,6 +51,7 @@ interface Active {
   /** The frame is in the making. */
   making: boolean
   readonly low: boolean
+  readonly at: number
 }
 
 interface Session {
@@ -80,6 +87,8 @@ export class ServeMachine {
   #quick = 0
   #quickUntil = Number.POSITIVE_INFINITY
   #turns = 0
+  /** Milliseconds from the start of a frame until its peer took it, smoothed. */
+  #frameMs = 0
   readonly #bucket: Bucket
   readonly #lowBucket: Bucket
   #queued = 0
@@ -172,12 +181,13 @@ export class ServeMachine {
   }
 
   /** A started frame was taken by its peer, or given up. */
-  finished(session: string, request: number): void {
+  finished(now: number, session: string, request: number): void {
     const state = this.#sessions.get(session) ?? this.#ended.get(session)
     const active = state?.active.get(request)
     if (state === undefined || active === undefined) return
     state.active.delete(request)
     this.#finished++
+    this.#frameMs += (now - active.at - this.#frameMs) * FRAME_MS_WEIGHT
     this.#active--
     if (active.making) this.#making--
     if (state.active.size === 0) {
@@ -202,10 +212,10 @@ export class ServeMachine {
         state.startedAt = now
         state.quick = true
         this.#quick++
-        this.#quickUntil = Math.min(this.#quickUntil, now + SLOW_MS)
+        this.#quickUntil = Math.min(this.#quickUntil, now + this.#slowMs)
         this.#served.add(state)
       }
-      state.active.set(request, { making: true, low })
+      state.active.set(request, { making: true, low, at: now })
       this.#making++
       this.#active++
       starts.push({ session: state.name, request })
@@ -275,12 +285,16 @@ export class ServeMachine {
     this.#quick = 0
     this.#quickUntil = Number.POSITIVE_INFINITY
     for (const state of this.#served) {
-      state.quick = now - state.startedAt <= SLOW_MS
+      state.quick = now - state.startedAt <= this.#slowMs
       if (!state.quick) continue
       this.#quick++
-      this.#quickUntil = Math.min(this.#quickUntil, state.startedAt + SLOW_MS)
+      this.#quickUntil = Math.min(this.#quickUntil, state.startedAt + this.#slowMs)
     }
     return this.#quick
+  }
+
+  get #slowMs(): number {
+    return Math.max(SLOW_MS, SLOW_FRAMES * this.#frameMs)
   }
 
   #servedMax(): number {

@@ -24,9 +24,6 @@ export const TOLD_PEERS_MAX = 64
 export const SWARM_SESSIONS = 25
 /** Of peers of its own rack so many find room in any case, as many as each has of them. */
 export const NEAR_SESSIONS = 17
-/** And from peers that have hardly any yet, which need not look for room any longer. */
-export const SWARM_SESSIONS_MAX = 48
-export const FEW_SESSIONS = 4
 
 /** What one peer says of another. */
 export interface PeerHint {
@@ -74,13 +71,10 @@ export class SwarmBook {
 
   /**
    * Is there room for one more session? If not, `refused` says whom else to ask.
-   * @param open how many the peer has already
-   * @param rack where it stands
+   * @param rack where the peer stands
    */
-  admits(open: number, rack: string | undefined): boolean {
-    if (open < FEW_SESSIONS) return this.#sessions.size < SWARM_SESSIONS_MAX
-    if (this.#isNear(rack)) return this.#near < NEAR_SESSIONS && this.#sessions.size < SWARM_SESSIONS_MAX
-    return this.#sessions.size < SWARM_SESSIONS
+  admits(rack: string | undefined): boolean {
+    return this.#isNear(rack) ? this.#near < NEAR_SESSIONS : this.#sessions.size < SWARM_SESSIONS
   }
 
   get sessions(): number {

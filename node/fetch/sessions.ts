@@ -155,7 +155,7 @@ export class Sessions {
           this.#closed(peer, error)
         },
       })
-      const holdings = await session.open(this.#root, this.#pieces, this.#open.size, this.#deps.rack)
+      const holdings = await session.open(this.#root, this.#pieces, this.#deps.rack)
       if (this.#abort.signal.aborted) throw new HotblockError('CANCELLED', 'the fetch ended')
       // Its last word may have been its answer: such a session would never be told to have closed.
       if (over) throw new HotblockError('NO_PEERS', 'the peer closed the session')

@@ -110,8 +110,8 @@ export class BlockServer implements BlockSource {
     return this.swarms.refused(root, await this.#hint(client))
   }
 
-  admits(root: CID, sessions: number, rack: string | undefined): boolean {
-    return this.swarms.admits(root, sessions, rack)
+  admits(root: CID, rack: string | undefined): boolean {
+    return this.swarms.admits(root, rack)
   }
 
   claimed(root: CID, peer: string, { pieces, wishes, except }: PieceClaim): number[] | undefined {
@@ -159,7 +159,7 @@ export class BlockServer implements BlockSource {
         waiting.delete(request)
         this.counters.bytes += wireBytes
         this.#init.traffic.sent(peer, wireBytes)
-        this.#machine.finished(key, request)
+        this.#machine.finished(this.#init.clock.now(), key, request)
         this.#pump()
       },
       close: () => {
@@ -185,7 +185,7 @@ export class BlockServer implements BlockSource {
     for (const { session, request } of this.#machine.next(now)) {
       const asked = this.#waiting.get(session)?.get(request)
       if (asked === undefined) {
-        this.#machine.finished(session, request)
+        this.#machine.finished(now, session, request)
         continue
       }
       asked.started = true

@@ -56,11 +56,10 @@ export class Swarms {
 
   /**
    * Is there room for one more session about the image? If not, `refused` says whom else to ask.
-   * @param sessions how many the peer has about it
    * @param rack where the peer stands
    */
-  admits(root: CID, sessions: number, rack: string | undefined): boolean {
-    return this.#swarms.get(root.toString())?.book.admits(sessions, rack) ?? true
+  admits(root: CID, rack: string | undefined): boolean {
+    return this.#swarms.get(root.toString())?.book.admits(rack) ?? true
   }
 
   /**

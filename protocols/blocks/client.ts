@@ -9,7 +9,6 @@ import {
   OPEN_TIMEOUT_MS,
   PROBE_PREFIX_BYTES,
   PROBE_TIMEOUT_MS,
-  SESSIONS_TOLD_MAX,
   TABLE_TIMEOUT_MS,
   WISH_PIECES_MAX,
 } from './constants.ts'
@@ -89,12 +88,11 @@ export class BlockSession {
   /**
    * Opens the session about an image of `pieces` pieces; undefined while the table is not known.
    *
-   * @param sessions about the image that this node has already
    * @param rack label of this node's rack
    * @throws BUSY if the server has no room; whom else to ask it has told as a peers event
    */
-  async open(root: CID, pieces: number | undefined, sessions: number = 0, rack?: string): Promise<Holdings> {
-    const told = { sessions: Math.min(sessions, SESSIONS_TOLD_MAX), ...(rack === undefined ? {} : { rack }) }
+  async open(root: CID, pieces: number | undefined, rack?: string): Promise<Holdings> {
+    const told = rack === undefined ? {} : { rack }
     const { header, payload } = await this.#ask('state', OPEN_TIMEOUT_MS, () =>
       this.#send(encodeMessage({ t: 'open', root, ...told })),
     )

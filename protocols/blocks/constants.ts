@@ -28,8 +28,6 @@ export const HAVE_PIECES_MAX = 4096
 export const CLAIM_PIECES_MAX = 256
 /** Pieces that a get says would do as well. */
 export const WISH_PIECES_MAX = 32
-/** Sessions that a client says to have. */
-export const SESSIONS_TOLD_MAX = 1024
 
 /** What the two bytes of its length can say. The largest headers, of peers and of news, are below it. */
 export const HEADER_BYTES_MAX = 0xffff

@@ -13,8 +13,7 @@
  * was asked, is BAD_MESSAGE and ends the session.
  *
  * Client to server
- *   open   {root, rack?, sessions?}  first message, once. rack: where the client stands. sessions: how many it has about this
- *                                  root, with any servers; who has few finds room where others do not
+ *   open   {root, rack?}           first message, once. rack: where the client stands
  *   table  {id, want: [CID…]}      root or segments, by CID
  *   probe  {id}                    payload: 8-byte prefixes of block hashes: which of them do you have?
  *   get    {id, seg?, or?, low?}   payload: per block its hash (32 bytes) and length (4 bytes): send these blocks. seg: the
@@ -57,7 +56,6 @@ import {
   PIECES_MAX,
   PROBE_HASHES_MAX,
   RACK_CHARS_MAX,
-  SESSIONS_TOLD_MAX,
   TABLE_PARTS_MAX,
   WISH_PIECES_MAX,
 } from './constants.ts'
@@ -90,7 +88,6 @@ const openHeader = z.strictObject({
   t: z.literal('open'),
   root: cid,
   rack,
-  sessions: z.number().int().min(0).max(SESSIONS_TOLD_MAX).optional(),
 })
 const tableRequest = z.strictObject({ t: z.literal('table'), id, want: z.array(cid).min(1).max(TABLE_PARTS_MAX) })
 const probeHeader = z.strictObject({ t: z.literal('probe'), id })

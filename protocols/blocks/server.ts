@@ -68,8 +68,8 @@ export interface BlockSource {
    * there: those of its wishes that are kept for it now
    */
   claimed(root: CID, peer: string, claim: PieceClaim): number[] | undefined
-  /** There is room for one more session about the image. @param sessions how many the client has with others */
-  admits(root: CID, sessions: number, rack: string | undefined): boolean
+  /** There is room for one more session about the image. @param rack where the client stands */
+  admits(root: CID, rack: string | undefined): boolean
   /** Peers of the image that the client knows. */
   heardOf(root: CID, peers: PeerHint[]): void
 }
@@ -196,8 +196,8 @@ class Conversation {
     for (const end of this.#ends) end()
   }
 
-  async #open({ root, rack, sessions = 0 }: ClientHeader & { t: 'open' }): Promise<void> {
-    if (!this.#source.admits(root, sessions, rack)) {
+  async #open({ root, rack }: ClientHeader & { t: 'open' }): Promise<void> {
+    if (!this.#source.admits(root, rack)) {
       const peers = await this.#source.turnedAway(root, { id: this.#peer, rack })
       await this.#send(encodeMessage({ t: 'full', peers: tellablePeers(peers) }))
       await this.#stream.close()

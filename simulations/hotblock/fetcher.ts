@@ -202,7 +202,7 @@ export class Fetcher {
   #opened(server: VirtualNode, late: () => boolean, failed: () => void, settle: () => void): void {
     if (server.gone || late()) return
     const node = this.#node
-    const { serving, hints } = server.server.open(node, this.#book.open)
+    const { serving, hints } = server.server.open(node)
     const holds = server.holding.all ? 'all' : server.fetcher === undefined ? 'none' : 'some'
     const pieces = holds === 'some' ? server.holding.pieces : []
     server.tell(node, () => {

@@ -66,12 +66,12 @@ export class Server {
     return this.#book.choose(this.#node.now, Number.POSITIVE_INFINITY)
   }
 
-  /** A client opens a session. @param peers how many it has already @returns undefined: there is no room; and whom else it may ask */
-  open(client: VirtualNode, peers: number): { serving: Serving | undefined; hints: PeerHint[] } {
+  /** A client opens a session. @returns undefined: there is no room; and whom else it may ask */
+  open(client: VirtualNode): { serving: Serving | undefined; hints: PeerHint[] } {
     const node = this.#node
     const number = this.#next++
     const key = `${number}`
-    if (!this.#book.admits(peers, client.rack) || !this.#machine.open(key)) {
+    if (!this.#book.admits(client.rack) || !this.#machine.open(key)) {
       const hints = this.#book.refused(node.now, client.hint)
       return { serving: undefined, hints }
     }
@@ -212,12 +212,12 @@ export class Server {
       serving.onWay.set(request, bytes)
       network.send(connection, wireBytes, () => {
         serving.onWay.delete(request)
-        this.#machine.finished(key, request)
+        this.#machine.finished(node.now, key, request)
         this.#pump()
         if (client.fetcher === undefined || client.gone) ledger.lost(bytes)
         else client.fetcher.frame(node, request, sent, bytes, wireBytes)
       })
-    } else this.#machine.finished(key, request)
+    } else this.#machine.finished(node.now, key, request)
     this.#pump()
   }
 

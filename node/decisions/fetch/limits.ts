@@ -9,7 +9,7 @@ export const REQUEST_BLOCKS_MAX = 1024
 export const WINDOW_BYTES_MIN = REQUEST_BYTES_MAX
 export const WINDOW_BYTES_START = 2 * 1024 * 1024
 export const WINDOW_BYTES_MAX = 8 * 1024 * 1024
-export const WINDOW_SECONDS = 0.1
+export const WINDOW_SECONDS = 0.2
 export const PEER_REQUESTS_MAX = 16
 /** What may be under way from all peers together: bounds the memory of a fetch. */
 export const IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024

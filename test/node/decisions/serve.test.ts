@@ -35,7 +35,7 @@ function withSessions(count: number, requests: number, rate?: number, isNew = fa
 function complete(machine: ServeMachine, starts: Start[], bytes = 1): void {
   for (const { session, request } of starts) {
     machine.made(0, session, request, bytes)
-    machine.finished(session, request)
+    machine.finished(0, session, request)
   }
 }
 
@@ -80,7 +80,7 @@ test('peers that do not read their frames do not keep the node from serving othe
     for (const { session, request } of machine.next(0)) {
       machine.made(0, session, request, 1)
       if (session === 's0' || session === 's1') continue
-      machine.finished(session, request)
+      machine.finished(0, session, request)
       served++
     }
   }
@@ -95,6 +95,33 @@ test('what is made and not taken is bounded too', () => {
     for (const { session, request } of machine.next(round * SLOW_MS)) machine.made(0, session, request, 1)
   }
   assert.is(machine.active, FRAMES_ACTIVE_MAX)
+})
+
+test('over a slow uplink no more sessions are served at a time than over a fast one', () => {
+  const machine = withSessions(2 * SERVED_MAX, 6)
+  const underWay: Start[] = []
+  for (let now = 0; machine.queued > 0; now += 1000) {
+    // Frames take long, but all of them do.
+    for (const { session, request } of underWay.splice(0)) machine.finished(now, session, request)
+    for (let starts = machine.next(now); starts.length > 0; starts = machine.next(now)) {
+      for (const { session, request } of starts) machine.made(now, session, request, 1)
+      underWay.push(...starts)
+    }
+    assert.ok(new Set(underWay.map(({ session }) => session)).size <= SERVED_MAX)
+    machine.next(now + 900)
+    assert.ok(machine.active <= underWay.length, 'nobody is added because all are slow')
+  }
+})
+
+test('who is slow where others are not takes no place', () => {
+  const machine = withSessions(SERVED_MAX, 1)
+  for (let starts = machine.next(0); starts.length > 0; starts = machine.next(0)) {
+    for (const { session, request } of starts) machine.made(0, session, request, 1)
+  }
+  machine.open('late')
+  machine.request(0, 'late', 0)
+  assert.equal(machine.next(SLOW_MS), [])
+  assert.equal(machine.next(SLOW_MS + 1), [{ session: 'late', request: 0 }])
 })
 
 test('a session that ends frees its place only when what was started for it is done', () => {
@@ -164,14 +191,14 @@ test('a limit for what nobody waits for holds, and does not touch the rest', () 
       if (session === 'low') low++
       else high++
       machine.made(now, session, request, 500)
-      machine.finished(session, request)
+      machine.finished(now, session, request)
     }
     // What came before it is through: the low one may come in the next round.
     if (machine.request(now, 'low', now + 1, true)) {
       for (const { session, request } of machine.next(now)) {
         low++
         machine.made(now, session, request, 500)
-        machine.finished(session, request)
+        machine.finished(now, session, request)
       }
     }
   }
@@ -201,7 +228,7 @@ test('an upload limit delays, says how long, and is kept', () => {
   for (let i = 0; i < 1000 && machine.queued > 0; i++) {
     for (const { session, request } of machine.next(now)) {
       machine.made(now, session, request, 200_000)
-      machine.finished(session, request)
+      machine.finished(now, session, request)
       sent += 200_000
     }
     // One second's worth at once, and the frames that were begun with the last of it.
@@ -244,7 +271,7 @@ test('whatever happens, the bounds hold and nothing is lost or leaked', () => {
           machine.made(now, one.session, one.request, integer(random, 0, 500))
           one.made = true
         } else {
-          machine.finished(one.session, one.request)
+          machine.finished(now, one.session, one.request)
           started.splice(at, 1)
         }
       }
@@ -257,7 +284,7 @@ test('whatever happens, the bounds hold and nothing is lost or leaked', () => {
       assert.is(machine.making, started.filter(({ made }) => !made).length)
       assert.ok(machine.making <= FRAMES_MAKING_MAX && machine.active <= FRAMES_ACTIVE_MAX && waiting <= QUEUE_MAX)
     }
-    for (const { session, request } of started) machine.finished(session, request)
+    for (const { session, request } of started) machine.finished(now, session, request)
     for (const session of open) machine.closed(session)
     assert.equal([machine.active, machine.making, machine.queued, machine.sessions], [0, 0, 0, 0])
   })

@@ -35,7 +35,7 @@ function changed(node: MemoryNode, changes: Partial<BlockSource>): BlockSource {
     openSession: (peer) => server.openSession(peer),
     joined: (root, client, tell) => server.joined(root, client, tell),
     turnedAway: (root, client) => server.turnedAway(root, client),
-    admits: (root, sessions, rack) => server.admits(root, sessions, rack),
+    admits: (root, rack) => server.admits(root, rack),
     claimed: (root, peer, claim) => server.claimed(root, peer, claim),
     heardOf: (root, peers) => server.heardOf(root, peers),
     ...changes,

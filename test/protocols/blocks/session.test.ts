@@ -75,7 +75,7 @@ test('a server that is full tells of others, and ends the session', async () => 
   source.full = true
   source.others = [{ id: 'other', addresses: ['/ip4/1.2.3.4/tcp/5'], rack: 'r2' }]
   const { session, told, served } = await sessionWith(source)
-  await rejectsCode('BUSY', session.open(ROOT, undefined, 3, 'r1'))
+  await rejectsCode('BUSY', session.open(ROOT, undefined, 'r1'))
   assert.equal(told.peers, source.others)
   assert.equal(source.clients, [{ id: 'client', rack: 'r1' }])
   assert.is(await served, undefined)
@@ -107,7 +107,7 @@ test('client and server tell each other where they stand, if they know', async (
     const source = new MemorySource()
     source.rack = rack
     const { session } = await sessionWith(source)
-    assert.is((await session.open(ROOT, undefined, 0, rack)).rack, rack)
+    assert.is((await session.open(ROOT, undefined, rack)).rack, rack)
     await until(() => source.clients.length > 0, 'the session')
     assert.equal(source.clients, [{ id: 'client', rack }])
     session.close()
