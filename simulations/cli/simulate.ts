@@ -22,6 +22,7 @@ export function register(program: Command, terminal: Terminal): void {
     .description("say when every node of a cluster will have an image, by the daemon's own decisions; needs no daemon")
     .option('--list', 'name the scenarios that ship')
     .option('--nodes <N>', 'so many nodes in all')
+    .option('--grain <G>', 'how coarse it is played: 1 is every frame, more is sooner done, auto what is affordable')
     .option('--seed <N>', 'what is drawn by chance follows from it')
     .option('--strategy <NAME>', 'only this one; may be given several times', gather)
     .option('--table <FILE>', 'the image is one whose table this is; more: images that nodes have', gather)

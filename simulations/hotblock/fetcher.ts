@@ -1,12 +1,5 @@
 /** The fetching side of a virtual node. */
-import {
-  builderGraceMs,
-  DIAL_TIMEOUT_MS,
-  TABLE_PAUSE_MS,
-  TABLE_REQUESTS_MAX,
-  TICK_MS,
-  WATCH_MS,
-} from '../../node/decisions/fetch/limits.ts'
+import { builderGraceMs, DIAL_TIMEOUT_MS, TICK_MS, WATCH_MS } from '../../node/decisions/fetch/limits.ts'
 import {
   type FetchAction,
   FetchMachine,
@@ -14,15 +7,14 @@ import {
   ITEM_MISSING,
   ITEM_WRONG,
 } from '../../node/decisions/fetch/machine.ts'
-import { chooseTablePeer } from '../../node/decisions/fetch/table-peer.ts'
 import { PeerBook } from '../../node/decisions/peer-book.ts'
 import { sample } from '../../node/decisions/sample.ts'
 import { BUSY_MS } from '../../node/decisions/serve.ts'
 import { HINTS_MAX, type PeerHint } from '../../node/decisions/swarm-book.ts'
-import { TABLE_TIMEOUT_MS } from '../../protocols/blocks/constants.ts'
 import type { VirtualNode } from './node.ts'
 import type { Serving } from './server.ts'
-import { FIND_MS, FRAME_OVERHEAD_BYTES, frameMs, HANDSHAKE_ROUND_TRIPS, holdsOf } from './world.ts'
+import { TableFetch } from './table.ts'
+import { FIND_MS, frameMs, HANDSHAKE_ROUND_TRIPS } from './world.ts'
 
 /** Frames in part are looked for each so many ticks; often enough for nobody to seem silent who is not. */
 const HEARD_TICKS = 3
@@ -49,8 +41,7 @@ export class Fetcher {
   readonly #nodeOf: (name: string) => VirtualNode
   /** Hears before it can ask: kept until the table is here. */
   readonly #early: (() => void)[] = []
-  #tableLeft: number
-  #tableAsked = 0
+  readonly #table: TableFetch
   #hasTable = false
   #done = false
 
@@ -59,7 +50,7 @@ export class Fetcher {
     const { image, grain } = world.run.cluster
     this.#node = node
     this.#nodeOf = (name) => world.byName.get(name)!
-    this.#tableLeft = world.tableRequests
+    this.#table = new TableFetch(node, this.#servers, () => this.#start())
     this.#book = new PeerBook({ self: node.name, rack: node.rack, random })
     this.#machine = new FetchMachine({
       items: image,
@@ -220,7 +211,7 @@ export class Fetcher {
       if (this.#hasTable) this.#meet(server, holds === 'all', pieces)
       else {
         this.#early.push(() => this.#meet(server, holds === 'all', pieces))
-        this.#askTable()
+        this.#table.ask()
       }
     })
   }
@@ -242,45 +233,6 @@ export class Fetcher {
     else this.#book.ended(peer, node.now)
     node.tell(server.node, () => server.node.server.left(node))
     this.#fill()
-  }
-
-  #askTable(): void {
-    if (!this.active || this.#hasTable) return
-    const { world, random } = this.#node
-    while (this.#tableAsked < Math.min(TABLE_REQUESTS_MAX, this.#tableLeft)) {
-      const peers = [...this.#servers.values()].map((server) => ({
-        server,
-        role: server.node.role,
-        holds: holdsOf(server),
-      }))
-      const chosen = chooseTablePeer(peers, random)
-      if (chosen === undefined) return
-      this.#tableAsked++
-      const { node, serving } = chosen.server
-      const bytes = world.tableBytes / world.tableRequests
-      let answered = false
-      const again = (): void => {
-        if (answered) return
-        answered = true
-        this.#tableAsked--
-        this.#askTable()
-      }
-      world.run.clock.after(TABLE_TIMEOUT_MS, again)
-      this.#node.tell(node, () => {
-        if (node.fetcher?.lacksTable === true) {
-          node.tell(this.#node, () => world.run.clock.after(TABLE_PAUSE_MS, again))
-          return
-        }
-        world.run.network.send(serving.connection, bytes + FRAME_OVERHEAD_BYTES, () => {
-          if (answered) return
-          answered = true
-          this.#tableAsked--
-          this.#tableLeft--
-          if (this.#tableLeft === 0) this.#start()
-          else this.#askTable()
-        })
-      })
-    }
   }
 
   get lacksTable(): boolean {
@@ -335,7 +287,7 @@ export class Fetcher {
     this.#node.world.run.clock.after(WATCH_MS, () => {
       if (!this.active) return
       this.#fill()
-      this.#askTable()
+      if (!this.#hasTable) this.#table.ask()
       if (!this.#hasTable && this.#servers.size === 0) this.#seek()
       this.#watch()
     })

@@ -38,7 +38,8 @@ export class Holding {
   }
 
   hasPieces(pieces: readonly number[]): boolean {
-    return pieces.every((piece) => this.#lackingIn[piece] === 0)
+    for (const piece of pieces) if (this.#lackingIn[piece] !== 0) return false
+    return true
   }
 
   /** @returns the item's piece, if it is whole now */

@@ -11,7 +11,7 @@ const TABLES_MAX = 16
 const BLOCK_BYTES_MAX = 1024 * 1024
 const LATENCY_MS_MAX = 10_000
 const OVERSUBSCRIPTION_MAX = 1_000
-const GRAIN_MAX = 100_000
+export const GRAIN_MAX = 100_000
 const CACHES_MAX = 1_000
 
 const oversubscription = z
