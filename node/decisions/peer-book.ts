@@ -6,7 +6,6 @@
  */
 import type { Random } from '../../protocols/ports.ts'
 import type { Role } from './fetch/peer.ts'
-import { sample } from './sample.ts'
 
 /** Sessions of one fetch, and dials under way for it. */
 export const SESSIONS_MAX = 24
@@ -29,9 +28,11 @@ export interface Candidate {
 interface Known {
   candidate: Candidate
   triedAt: number
-  state: 'idle' | 'dialing' | 'open'
+  state: 'ready' | 'resting' | 'dialing' | 'open'
   /** Counted among the near ones, since it is dialled or open. */
   near: boolean
+  /** Its place in the list of those that are ready. */
+  index: number
 }
 
 export interface PeerBookInit {
@@ -45,11 +46,13 @@ export class PeerBook {
   readonly #init: PeerBookInit
   readonly #known = new Map<string, Known>()
   readonly #banned = new Set<string>()
+  /** Who may be dialled: the builders, and in no order who stands in this rack, as far as is known, and who elsewhere. */
+  readonly #ready: Readonly<Record<'builder' | 'near' | 'far', Known[]>> = { builder: [], near: [], far: [] }
+  /** Who was tried, the longest ago first; some of them are known no more, or again for other reasons. */
+  readonly #resting: Known[] = []
   #dialing = 0
   #open = 0
   #near = 0
-  /** Until then, or until something changes, there is nobody to dial. */
-  #nobodyUntil = Number.NEGATIVE_INFINITY
 
   constructor(init: PeerBookInit) {
     this.#init = init
@@ -76,8 +79,9 @@ export class PeerBook {
       const known = this.#known.get(peer)
       if (known === undefined) {
         if (this.#known.size >= CANDIDATES_MAX) continue
-        this.#known.set(peer, { candidate, triedAt: Number.NEGATIVE_INFINITY, state: 'idle', near: false })
-        this.#nobodyUntil = Number.NEGATIVE_INFINITY
+        const fresh: Known = { candidate, triedAt: Number.NEGATIVE_INFINITY, state: 'ready', near: false, index: 0 }
+        this.#known.set(peer, fresh)
+        this.#makeReady(fresh)
         continue
       }
       const { candidate: old } = known
@@ -85,36 +89,27 @@ export class PeerBook {
       const addresses = candidate.addresses.length > 0 || better ? candidate.addresses : old.addresses
       // Most is heard many times over.
       if (!better && addresses === old.addresses && (candidate.rack ?? old.rack) === old.rack) continue
-      this.#nobodyUntil = Number.NEGATIVE_INFINITY
+      if (known.state === 'ready') this.#unready(known)
       known.candidate = { peer, addresses, role: better ? candidate.role : old.role, rack: candidate.rack ?? old.rack }
+      if (known.state === 'ready') this.#makeReady(known)
     }
   }
 
   /** Whom to dial now; each is told of as `opened` or `ended` later. */
   next(now: number): Candidate[] {
-    if (now < this.#nobodyUntil || !this.#room()) return []
-    let retryAt = Number.POSITIVE_INFINITY
-    const near: Known[] = []
-    const far: Known[] = []
+    if (!this.#room()) return []
+    this.#wake(now)
+    const { builder, near, far } = this.#ready
     const chosen: Candidate[] = []
-    for (const known of this.#known.values()) {
-      if (known.state !== 'idle') continue
-      if (now - known.triedAt < RETRY_MS) {
-        retryAt = Math.min(retryAt, known.triedAt + RETRY_MS)
-        continue
-      }
-      if (known.candidate.role === 'builder') chosen.push(this.#dial(known, now))
-      else (this.isNear(known.candidate) ? near : far).push(known)
-    }
+    while (builder.length > 0) chosen.push(this.#dial(builder[0]!, now))
     const { random, rack } = this.#init
     const farMax = rack === undefined ? SESSIONS_MAX : FAR_SESSIONS_MAX
-    for (const known of sample(near, SESSIONS_MAX, random)) {
-      if (this.#room() && this.#near < NEAR_SESSIONS_MAX) chosen.push(this.#dial(known, now))
+    while (near.length > 0 && this.#room() && this.#near < NEAR_SESSIONS_MAX) {
+      chosen.push(this.#dial(near[Math.floor(random() * near.length)]!, now))
     }
-    for (const known of sample(far, SESSIONS_MAX, random)) {
-      if (this.#room() && this.#open + this.#dialing - this.#near < farMax) chosen.push(this.#dial(known, now))
+    while (far.length > 0 && this.#room() && this.#open + this.#dialing - this.#near < farMax) {
+      chosen.push(this.#dial(far[Math.floor(random() * far.length)]!, now))
     }
-    if (chosen.length === 0) this.#nobodyUntil = retryAt
     return chosen
   }
 
@@ -133,17 +128,20 @@ export class PeerBook {
   /** The dial failed, or the session is over. */
   ended(peer: string, now: number): void {
     const known = this.#known.get(peer)
-    if (known === undefined || known.state === 'idle') return
+    if (known?.state !== 'dialing' && known?.state !== 'open') return
     if (known.state === 'dialing') this.#dialing--
     else this.#open--
     this.#count(known, false)
-    known.state = 'idle'
+    known.state = 'resting'
     known.triedAt = now
+    this.#resting.push(known)
   }
 
   /** The peer sent wrong bytes: it is not dialled again. */
   ban(peer: string, now: number): void {
     this.ended(peer, now)
+    const known = this.#known.get(peer)
+    if (known?.state === 'ready') this.#unready(known)
     this.#known.delete(peer)
     this.#banned.add(peer)
   }
@@ -157,7 +155,40 @@ export class PeerBook {
     return this.#open + this.#dialing < SESSIONS_MAX && this.#dialing < DIALS_MAX
   }
 
+  /** Who has rested for long enough is ready again. */
+  #wake(now: number): void {
+    let rested = 0
+    for (const known of this.#resting) {
+      if (now - known.triedAt < RETRY_MS) break
+      rested++
+      if (this.#known.get(known.candidate.peer) !== known || known.state !== 'resting') continue
+      known.state = 'ready'
+      this.#makeReady(known)
+    }
+    if (rested > 0) this.#resting.splice(0, rested)
+  }
+
+  #listOf({ candidate }: Known): Known[] {
+    if (candidate.role === 'builder') return this.#ready.builder
+    return this.isNear(candidate) ? this.#ready.near : this.#ready.far
+  }
+
+  #makeReady(known: Known): void {
+    const list = this.#listOf(known)
+    known.index = list.length
+    list.push(known)
+  }
+
+  #unready(known: Known): void {
+    const list = this.#listOf(known)
+    const last = list.pop()!
+    if (last === known) return
+    list[known.index] = last
+    last.index = known.index
+  }
+
   #dial(known: Known, now: number): Candidate {
+    this.#unready(known)
     known.state = 'dialing'
     known.triedAt = now
     this.#dialing++
@@ -168,6 +199,5 @@ export class PeerBook {
   #count(known: Known, near: boolean): void {
     this.#near += Number(near) - Number(known.near)
     known.near = near
-    this.#nobodyUntil = Number.NEGATIVE_INFINITY
   }
 }
