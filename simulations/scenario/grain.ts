@@ -1,12 +1,16 @@
 /** How coarse a scenario is played. Pure. */
 
 const FRAME_BYTES = 1024 * 1024
-/** Frames of all nodes together that a run affords: up to so many nodes, and of larger clusters. */
-const NODES_SMALL = 3_000
-const FRAMES_SMALL = 3_000_000
-const FRAMES_LARGE = 10_000_000
+/**
+ * Frames of all nodes together that a run affords, for about a minute of one processor: up to so many nodes, and of larger
+ * clusters, in which a frame costs more. Of a huge rollout at least a part of all that it would take in truth.
+ */
+const NODES_SMALL = 1_500
+const FRAMES_SMALL = 900_000
+const FRAMES_LARGE = 500_000
+const FRAMES_SHARE = 1 / 24
 /** With fewer pieces than this an image's last pieces would weigh more than they do. */
-const IMAGE_FRAMES_MIN = 250
+const IMAGE_FRAMES_MIN = 190
 
 /**
  * The least grain, to a tenth, with which the run is affordable.
@@ -15,8 +19,9 @@ const IMAGE_FRAMES_MIN = 250
  * @param blockBytes all of the image's blocks
  */
 export function autoGrain(nodes: number, coldBytes: number, blockBytes: number): number {
-  const affordable = nodes <= NODES_SMALL ? FRAMES_SMALL : FRAMES_LARGE
-  const wanted = (nodes * coldBytes) / FRAME_BYTES / affordable
+  const frames = (nodes * coldBytes) / FRAME_BYTES
+  const affordable = Math.max(nodes <= NODES_SMALL ? FRAMES_SMALL : FRAMES_LARGE, frames * FRAMES_SHARE)
+  const wanted = frames / affordable
   const most = blockBytes / FRAME_BYTES / IMAGE_FRAMES_MIN
   return Math.max(1, Math.min(Math.ceil(wanted * 10) / 10, Math.floor(most * 10) / 10))
 }
