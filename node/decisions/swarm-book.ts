@@ -24,6 +24,11 @@ export const TOLD_PEERS_MAX = 64
 export const SWARM_SESSIONS = 25
 /** Of peers of its own rack so many find room in any case, as many as each has of them. */
 export const NEAR_SESSIONS = 17
+/**
+ * And of each other rack: whoever has a session with the builder hands on what others lack, and a rack with all of the
+ * builder's sessions would hand on everything.
+ */
+export const FAR_RACK_SESSIONS = 4
 
 /** What one peer says of another. */
 export interface PeerHint {
@@ -40,7 +45,7 @@ export interface Telling {
 
 interface Listener {
   readonly peer: string
-  readonly near: boolean
+  readonly rack: string | undefined
   told: number
 }
 
@@ -59,8 +64,8 @@ export class SwarmBook {
   /** The same, in no order. */
   readonly #list: Known[] = []
   readonly #sessions = new Map<number, Listener>()
-  /** Sessions with peers of this node's rack. */
-  #near = 0
+  /** Of those, how many are with peers of each rack. */
+  readonly #fromRack = new Map<string, number>()
   #prunedAt = 0
 
   /** @param rack where this node stands; undefined: it does not know */
@@ -74,7 +79,9 @@ export class SwarmBook {
    * @param rack where the peer stands
    */
   admits(rack: string | undefined): boolean {
-    return this.#isNear(rack) ? this.#near < NEAR_SESSIONS : this.#sessions.size < SWARM_SESSIONS
+    const same = rack === undefined ? 0 : (this.#fromRack.get(rack) ?? 0)
+    if (this.#isNear(rack)) return same < NEAR_SESSIONS
+    return same < FAR_RACK_SESSIONS && this.#sessions.size < SWARM_SESSIONS
   }
 
   get sessions(): number {
@@ -87,9 +94,8 @@ export class SwarmBook {
     this.#prune(now)
     if (!this.#peers.has(hint.id) && this.#peers.size >= PEERS_KNOWN_MAX) this.#makeRoom()
     const tellings = this.heardOf(now, [hint])
-    const near = this.#isNear(hint.rack)
-    if (near) this.#near++
-    this.#sessions.set(session, { peer: hint.id, near, told: hints.length })
+    this.#sessions.set(session, { peer: hint.id, rack: hint.rack, told: hints.length })
+    this.#count(hint.rack, 1)
     if (hints.length > 0) tellings.push({ session, hints })
     return tellings
   }
@@ -103,7 +109,7 @@ export class SwarmBook {
   }
 
   left(session: number): void {
-    if (this.#sessions.get(session)?.near === true) this.#near--
+    this.#count(this.#sessions.get(session)?.rack, -1)
     this.#sessions.delete(session)
   }
 
@@ -172,6 +178,13 @@ export class SwarmBook {
     this.#swap(known.index, this.#list.length - 1)
     this.#list.pop()
     this.#peers.delete(id)
+  }
+
+  #count(rack: string | undefined, by: 1 | -1): void {
+    if (rack === undefined) return
+    const count = (this.#fromRack.get(rack) ?? 0) + by
+    if (count === 0) this.#fromRack.delete(rack)
+    else this.#fromRack.set(rack, count)
   }
 
   #isNear(rack: string | undefined): boolean {

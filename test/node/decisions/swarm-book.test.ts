@@ -1,6 +1,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import {
+  FAR_RACK_SESSIONS,
   HINTS_MAX,
   NEAR_SESSIONS,
   PEER_LIFE_MS,
@@ -59,7 +60,7 @@ test('a node takes about as many sessions as it opens, newcomers or not', () => 
 
 test('peers of the own rack find room where others do not, as many as each opens', () => {
   const book = new SwarmBook(seededRandom(1), 'mine')
-  for (let i = 0; i < SWARM_SESSIONS; i++) book.joined(0, i, hint(i, 'other'))
+  for (let i = 0; i < SWARM_SESSIONS; i++) book.joined(0, i, hint(i, `other-${i}`))
   assert.not.ok(book.admits('other'))
   for (let i = 0; i < NEAR_SESSIONS; i++) {
     assert.ok(book.admits('mine'))
@@ -68,6 +69,19 @@ test('peers of the own rack find room where others do not, as many as each opens
   assert.not.ok(book.admits('mine'))
   book.left(100)
   assert.ok(book.admits('mine'))
+})
+
+test('one other rack does not take all the room', () => {
+  const book = new SwarmBook(seededRandom(1), 'mine')
+  for (let i = 0; i < FAR_RACK_SESSIONS; i++) {
+    assert.ok(book.admits('first'))
+    book.joined(0, i, hint(i, 'first'))
+  }
+  assert.not.ok(book.admits('first'))
+  assert.ok(book.admits('second'))
+  assert.ok(book.admits(undefined))
+  book.left(0)
+  assert.ok(book.admits('first'))
 })
 
 test('who finds no room hears of others, of its own rack first, and others hear of it later', () => {
