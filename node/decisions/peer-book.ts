@@ -6,8 +6,9 @@
  */
 import type { Random } from '../../protocols/ports.ts'
 import type { Role } from './fetch/peer.ts'
+import { HOOK_PEERS_MAX } from './hook-peers.ts'
 
-/** Sessions of one fetch, and dials under way for it. */
+/** Sessions of one fetch, not counting those with hook peers, and dials under way for it. */
 export const SESSIONS_MAX = 24
 export const DIALS_MAX = 8
 /** Of a node that knows its rack: sessions with peers of the same rack while there are others to be had, and with others. */
@@ -25,12 +26,14 @@ export interface Candidate {
   readonly rack?: string | undefined
 }
 
+type Place = 'builder' | 'hook' | 'near' | 'far'
+
 interface Known {
   candidate: Candidate
   triedAt: number
   state: 'ready' | 'resting' | 'dialing' | 'open'
-  /** Counted among the near ones, since it is dialled or open. */
-  near: boolean
+  /** As what it is counted, since it is dialled or open. */
+  counted: Place | undefined
   /** Its place in the list of those that are ready. */
   index: number
 }
@@ -46,13 +49,13 @@ export class PeerBook {
   readonly #init: PeerBookInit
   readonly #known = new Map<string, Known>()
   readonly #banned = new Set<string>()
-  /** Who may be dialled: the builders, and in no order who stands in this rack, as far as is known, and who elsewhere. */
-  readonly #ready: Readonly<Record<'builder' | 'near' | 'far', Known[]>> = { builder: [], near: [], far: [] }
+  /** Who may be dialled, in no order; near is who stands in this rack, as far as is known. */
+  readonly #ready: Readonly<Record<Place, Known[]>> = { builder: [], hook: [], near: [], far: [] }
+  /** Sessions and dials. */
+  readonly #counts: Record<Place, number> = { builder: 0, hook: 0, near: 0, far: 0 }
   /** Who was tried, the longest ago first; some of them are known no more, or again for other reasons. */
   readonly #resting: Known[] = []
   #dialing = 0
-  #open = 0
-  #near = 0
 
   constructor(init: PeerBookInit) {
     this.#init = init
@@ -61,10 +64,6 @@ export class PeerBook {
   /** Dials under way. */
   get dialing(): number {
     return this.#dialing
-  }
-
-  get open(): number {
-    return this.#open
   }
 
   get(peer: string): Candidate | undefined {
@@ -79,7 +78,13 @@ export class PeerBook {
       const known = this.#known.get(peer)
       if (known === undefined) {
         if (this.#known.size >= CANDIDATES_MAX) continue
-        const fresh: Known = { candidate, triedAt: Number.NEGATIVE_INFINITY, state: 'ready', near: false, index: 0 }
+        const fresh: Known = {
+          candidate,
+          triedAt: Number.NEGATIVE_INFINITY,
+          state: 'ready',
+          counted: undefined,
+          index: 0,
+        }
         this.#known.set(peer, fresh)
         this.#makeReady(fresh)
         continue
@@ -97,19 +102,22 @@ export class PeerBook {
 
   /** Whom to dial now; each is told of as `opened` or `ended` later. */
   next(now: number): Candidate[] {
-    if (!this.#room()) return []
+    if (this.#dialing >= DIALS_MAX) return []
     this.#wake(now)
-    const { builder, near, far } = this.#ready
     const chosen: Candidate[] = []
-    while (builder.length > 0) chosen.push(this.#dial(builder[0]!, now))
-    const { random, rack } = this.#init
-    const farMax = rack === undefined ? SESSIONS_MAX : FAR_SESSIONS_MAX
-    while (near.length > 0 && this.#room() && this.#near < NEAR_SESSIONS_MAX) {
-      chosen.push(this.#dial(near[Math.floor(random() * near.length)]!, now))
+    const draw = (place: Place, room: () => boolean): void => {
+      const list = this.#ready[place]
+      while (list.length > 0 && room())
+        chosen.push(this.#dial(list[Math.floor(this.#init.random() * list.length)]!, now))
     }
-    while (far.length > 0 && this.#room() && this.#open + this.#dialing - this.#near < farMax) {
-      chosen.push(this.#dial(far[Math.floor(random() * far.length)]!, now))
-    }
+    const counts = this.#counts
+    const farMax = this.#init.rack === undefined ? SESSIONS_MAX : FAR_SESSIONS_MAX
+    const mayDial = (): boolean => this.#dialing < DIALS_MAX
+    const hasRoom = (): boolean => mayDial() && counts.builder + counts.near + counts.far < SESSIONS_MAX
+    draw('builder', () => true)
+    draw('hook', () => mayDial() && counts.hook < HOOK_PEERS_MAX)
+    draw('near', () => hasRoom() && counts.near < NEAR_SESSIONS_MAX)
+    draw('far', () => hasRoom() && counts.builder + counts.far < farMax)
     return chosen
   }
 
@@ -119,10 +127,9 @@ export class PeerBook {
     if (known?.state !== 'dialing') return
     known.state = 'open'
     this.#dialing--
-    this.#open++
     if (rack === undefined) return
     known.candidate = { ...known.candidate, rack }
-    this.#count(known, this.isNear(known.candidate))
+    if (known.counted !== 'hook') this.#count(known, this.#placeOf(known))
   }
 
   /** The dial failed, or the session is over. */
@@ -130,8 +137,7 @@ export class PeerBook {
     const known = this.#known.get(peer)
     if (known?.state !== 'dialing' && known?.state !== 'open') return
     if (known.state === 'dialing') this.#dialing--
-    else this.#open--
-    this.#count(known, false)
+    this.#count(known, undefined)
     known.state = 'resting'
     known.triedAt = now
     this.#resting.push(known)
@@ -151,10 +157,6 @@ export class PeerBook {
     return rack !== undefined && rack === this.#init.rack
   }
 
-  #room(): boolean {
-    return this.#open + this.#dialing < SESSIONS_MAX && this.#dialing < DIALS_MAX
-  }
-
   /** Who has rested for long enough is ready again. */
   #wake(now: number): void {
     let rested = 0
@@ -168,19 +170,19 @@ export class PeerBook {
     if (rested > 0) this.#resting.splice(0, rested)
   }
 
-  #listOf({ candidate }: Known): Known[] {
-    if (candidate.role === 'builder') return this.#ready.builder
-    return this.isNear(candidate) ? this.#ready.near : this.#ready.far
+  #placeOf({ candidate }: Known): Place {
+    if (candidate.role !== 'swarm') return candidate.role
+    return this.isNear(candidate) ? 'near' : 'far'
   }
 
   #makeReady(known: Known): void {
-    const list = this.#listOf(known)
+    const list = this.#ready[this.#placeOf(known)]
     known.index = list.length
     list.push(known)
   }
 
   #unready(known: Known): void {
-    const list = this.#listOf(known)
+    const list = this.#ready[this.#placeOf(known)]
     const last = list.pop()!
     if (last === known) return
     list[known.index] = last
@@ -192,12 +194,13 @@ export class PeerBook {
     known.state = 'dialing'
     known.triedAt = now
     this.#dialing++
-    this.#count(known, this.isNear(known.candidate))
+    this.#count(known, this.#placeOf(known))
     return known.candidate
   }
 
-  #count(known: Known, near: boolean): void {
-    this.#near += Number(near) - Number(known.near)
-    known.near = near
+  #count(known: Known, place: Place | undefined): void {
+    if (known.counted !== undefined) this.#counts[known.counted]--
+    if (place !== undefined) this.#counts[place]++
+    known.counted = place
   }
 }

@@ -1,6 +1,6 @@
 import { hookKeys } from '../../protocols/table/sample.ts'
 import type { Table } from '../../protocols/table/table.ts'
-import type { Candidate } from '../decisions/peer-book.ts'
+import { chooseHookPeers, HOOK_DIALS_MS, HOOK_PROVIDERS_MAX, hooksToLookUp } from '../decisions/hook-peers.ts'
 import { type ColdFetch, stalled } from './cold.ts'
 import { columnsOf } from './items.ts'
 import type { FetchDeps, FetchTarget } from './ports.ts'
@@ -9,12 +9,8 @@ import type { OpenPeer, Sessions } from './sessions.ts'
 /** How long a fetch waits for its first peer. */
 const FIRST_PEER_MS = 15_000
 const FIRST_PEER_LOOK_MS = 200
-/** Hook hashes of the cold blocks that are looked up, and peers that are then probed. */
-const HOOKS_LOOKED_UP_MAX = 64
-const HOOK_PEERS_MAX = 8
 const PROVIDERS_MAX = 20
 const FIND_TIMEOUT_MS = 3_000
-const DIALLED_MS = 1_000
 const DIALLED_LOOK_MS = 50
 
 /** Finds the peers of one fetch: those of the image, and those that have its blocks in other images. */
@@ -82,14 +78,12 @@ export class PeerSearch {
       const { hashes } = columnsOf(table, rows)
       const keys = hookKeys({ hashes, zero: new Uint8Array(rows.length) }, this.#deps.hookBits)
       if (keys.length > 0) {
-        // Spread over the whole image: what lies side by side is likely to be in the same places.
-        const step = Math.ceil(keys.length / HOOKS_LOOKED_UP_MAX)
-        const chosen = keys.filter((_, i) => i % step === 0)
-        const found = await this.#deps.mesh.find(chosen, PROVIDERS_MAX, AbortSignal.timeout(FIND_TIMEOUT_MS))
-        const candidates = hookCandidates(found).slice(0, HOOK_PEERS_MAX)
+        const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
+        const found = await this.#deps.mesh.find(hooksToLookUp(keys), HOOK_PROVIDERS_MAX, signal)
+        const candidates = chooseHookPeers(found.map(({ providers }) => providers))
         for (const { peer } of candidates) this.#hooked.add(peer)
         this.#sessions.add(candidates)
-        await this.dialled()
+        if (candidates.length > 0) await this.dialled()
         await Promise.all(this.#sessions.open.map((peer) => this.probe(peer, cold)))
       }
     } catch (error) {
@@ -128,7 +122,7 @@ export class PeerSearch {
 
   /** Waits until no dial is under way, shortly. */
   async dialled(): Promise<void> {
-    for (let waited = 0; waited < DIALLED_MS && this.#sessions.dialing > 0; waited += DIALLED_LOOK_MS) {
+    for (let waited = 0; waited < HOOK_DIALS_MS && this.#sessions.dialing > 0; waited += DIALLED_LOOK_MS) {
       await new Promise((resolve) => setTimeout(resolve, DIALLED_LOOK_MS))
     }
   }
@@ -141,17 +135,4 @@ export class PeerSearch {
       this.#deps.log.debug({ peer: peer.peer, error: (error as Error).message }, 'the peer did not answer a probe')
     }
   }
-}
-
-/** Peers by how many of the hook hashes they advertise, the most first. */
-function hookCandidates(found: { providers: { peer: string; addresses: string[] }[] }[]): Candidate[] {
-  const peers = new Map<string, { candidate: Candidate; hooks: number }>()
-  for (const { providers } of found) {
-    for (const { peer, addresses } of providers) {
-      const known = peers.get(peer)
-      if (known === undefined) peers.set(peer, { candidate: { peer, addresses, role: 'hook' }, hooks: 1 })
-      else known.hooks++
-    }
-  }
-  return [...peers.values()].sort((a, b) => b.hooks - a.hooks).map(({ candidate }) => candidate)
 }

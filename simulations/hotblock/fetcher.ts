@@ -7,20 +7,23 @@ import {
   ITEM_MISSING,
   ITEM_WRONG,
 } from '../../node/decisions/fetch/machine.ts'
+import type { Role } from '../../node/decisions/fetch/peer.ts'
 import { PeerBook } from '../../node/decisions/peer-book.ts'
 import { sample } from '../../node/decisions/sample.ts'
 import { BUSY_MS } from '../../node/decisions/serve.ts'
 import { HINTS_MAX, type PeerHint } from '../../node/decisions/swarm-book.ts'
+import { HookSearch } from './hooks.ts'
 import type { VirtualNode } from './node.ts'
 import type { Serving } from './server.ts'
 import { TableFetch } from './table.ts'
-import { FIND_MS, frameMs, HANDSHAKE_ROUND_TRIPS } from './world.ts'
+import { frameMs, HANDSHAKE_ROUND_TRIPS } from './world.ts'
 
 /** Frames in part are looked for each so many ticks; often enough for nobody to seem silent who is not. */
 const HEARD_TICKS = 3
 
 interface Server {
   readonly node: VirtualNode
+  readonly role: Role
   readonly serving: Serving
   readonly holdsAll: boolean
   /** Bytes that had come over the connection at the last look. */
@@ -42,6 +45,7 @@ export class Fetcher {
   /** Hears before it can ask: kept until the table is here. */
   readonly #early: (() => void)[] = []
   readonly #table: TableFetch
+  readonly #hooks: HookSearch
   #hasTable = false
   #done = false
 
@@ -51,6 +55,20 @@ export class Fetcher {
     this.#node = node
     this.#nodeOf = (name) => world.byName.get(name)!
     this.#table = new TableFetch(node, this.#servers, () => this.#start())
+    this.#hooks = new HookSearch(node, {
+      found: (candidates) => {
+        if (!this.active) return
+        this.#book.add(candidates)
+        for (const { node: peer } of this.#servers.values()) this.#hooks.opened(peer)
+        this.#fill()
+      },
+      answered: (peer, items) => {
+        if (this.active) this.#act(this.#machine.peerHasItems(this.#node.now, peer.name, items))
+      },
+      settled: () => {
+        if (this.active) this.#act(this.#machine.settled(this.#node.now))
+      },
+    })
     this.#book = new PeerBook({ self: node.name, rack: node.rack, random })
     this.#machine = new FetchMachine({
       items: image,
@@ -118,6 +136,7 @@ export class Fetcher {
     if (!this.#servers.delete(server.name)) return
     this.#node.world.run.ledger.hosts[this.#node.index]!.brokenPeers++
     this.#book.ended(server.name, this.#node.now)
+    this.#hooks.gone(server)
     if (!this.active) return
     this.#act(this.#machine.peerGone(this.#node.now, server.name))
     this.#fill()
@@ -169,6 +188,7 @@ export class Fetcher {
       if (answered) return
       answered = true
       this.#book.ended(server.name, node.now)
+      this.#hooks.gone(server)
       this.#fill()
     }
     clock.after(DIAL_TIMEOUT_MS, failed)
@@ -204,10 +224,10 @@ export class Fetcher {
       }
       settle()
       this.#book.opened(server.name, server.rack)
-      this.#servers.set(server.name, { node: server, serving, holdsAll: holds === 'all', seenBytes: 0 })
-      const open = [...this.#servers.values()].filter((other) => other.node !== server)
-      const told = sample(open, HINTS_MAX, node.random).map((other) => other.node.hint)
-      if (told.length > 0) node.tell(server, () => server.server.heardOf(told))
+      const role = this.#book.get(server.name)?.role ?? server.role
+      this.#servers.set(server.name, { node: server, role, serving, holdsAll: holds === 'all', seenBytes: 0 })
+      this.#introduce(server, role)
+      this.#hooks.opened(server)
       if (this.#hasTable) this.#meet(server, holds === 'all', pieces)
       else {
         this.#early.push(() => this.#meet(server, holds === 'all', pieces))
@@ -216,10 +236,19 @@ export class Fetcher {
     })
   }
 
+  /** Tells a peer of others. */
+  #introduce(server: VirtualNode, role: Role): void {
+    if (role === 'hook') return
+    const others = [...this.#servers.values()].filter((other) => other.node !== server && other.role !== 'hook')
+    const told = sample(others, HINTS_MAX, this.#node.random).map((other) => other.node.hint)
+    if (told.length > 0) this.#node.tell(server, () => server.server.heardOf(told))
+  }
+
   #meet(server: VirtualNode, holdsAll: boolean, pieces: readonly number[]): void {
-    if (!this.#servers.has(server.name)) return
+    const role = this.#servers.get(server.name)?.role
+    if (role === undefined) return
     const { now } = this.#node
-    this.#act(this.#machine.peerOpened(now, server.name, server.role, holdsAll, server.rack))
+    this.#act(this.#machine.peerOpened(now, server.name, role, holdsAll, server.rack))
     if (pieces.length > 0) this.#act(this.#machine.peerHolds(now, server.name, pieces, []))
   }
 
@@ -256,11 +285,9 @@ export class Fetcher {
     this.#node.server.note(holding.pieces, [])
     this.#act(this.#machine.want(now, cold))
     this.#act(this.#machine.close(now))
-    world.run.clock.after(2 * FIND_MS, () => {
-      if (this.active) this.#act(this.#machine.settled(this.#node.now))
-    })
     for (const event of this.#early) event()
     this.#early.length = 0
+    this.#hooks.seek((item) => !holding.has(item))
     this.#tick()
   }
 

@@ -6,7 +6,7 @@ import { TABLE_PARTS_MAX } from '../../protocols/blocks/constants.ts'
 import type { Process, Run, Strategy } from '../run.ts'
 import { VirtualNode } from './node.ts'
 import { Registry } from './registry.ts'
-import { FIND_MS, type World } from './world.ts'
+import { FIND_MS, hooksOf, type World } from './world.ts'
 
 /** Bytes of the table per block, and per piece in its root; measured on real images. */
 const TABLE_ENTRY_BYTES = 36
@@ -34,6 +34,7 @@ function begin(run: Run, whole: boolean): Process {
     byName,
     registry: new Registry(run.clock, run.random(-1), FIND_MS),
     whole,
+    hooks: whole ? [] : hooksOf(image.lengths, grain),
     tableBytes: (image.lengths.length * TABLE_ENTRY_BYTES + image.segmentCount * TABLE_SEGMENT_BYTES) / grain,
     tableRequests: Math.max(1, Math.ceil(image.segmentCount / TABLE_PARTS_MAX)),
   }
@@ -41,6 +42,7 @@ function begin(run: Run, whole: boolean): Process {
     const node = new VirtualNode(world, host, run.random(host.index))
     nodes.push(node)
     byName.set(host.name, node)
+    if (host.hot !== undefined) world.registry.hookHolders.add(node, host.hot)
   }
   return {
     joined: (host) => nodes[host]!.join(),

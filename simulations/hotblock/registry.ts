@@ -1,9 +1,12 @@
 /** The DHT as a fetch sees it: the daemon's own provider store, and the time that a look-up takes. */
 
+import { HOOK_PROVIDERS_MAX } from '../../node/decisions/hook-peers.ts'
 import { PROVIDERS_PER_KEY_MAX } from '../../protocols/discovery/constants.ts'
 import { addProvider, createProviders, getProviders } from '../../protocols/discovery/provider-store.ts'
 import type { Random } from '../../protocols/ports.ts'
 import type { VirtualClock } from '../clock.ts'
+import { HookHolders } from './hooks.ts'
+import type { VirtualNode } from './node.ts'
 
 const ROOT_KEY = 'root'
 
@@ -12,6 +15,7 @@ export class Registry {
   readonly #clock: VirtualClock
   readonly #random: Random
   readonly #findMs: number
+  readonly hookHolders = new HookHolders()
 
   constructor(clock: VirtualClock, random: Random, findMs: number) {
     this.#clock = clock
@@ -32,4 +36,32 @@ export class Registry {
       found(getProviders(this.#providers, event, this.#clock.now(), this.#random).map(({ peer }) => peer))
     })
   }
+
+  /** @param found told the providers of each item */
+  findHooks(asker: string, items: readonly number[], found: (providers: Provider[][]) => void): void {
+    this.#clock.after(this.#findMs, () => {
+      found(items.map((item) => this.#draw(this.hookHolders.holding(item), asker)))
+    })
+  }
+
+  /** Some of all, at random. */
+  #draw(groups: readonly (readonly VirtualNode[])[], asker: string): Provider[] {
+    const all = groups.reduce((sum, group) => sum + group.length, 0)
+    const drawn = new Set<VirtualNode>()
+    for (let tries = 0; tries < 2 * HOOK_PROVIDERS_MAX && drawn.size < Math.min(all, HOOK_PROVIDERS_MAX); tries++) {
+      let at = Math.floor(this.#random() * all)
+      for (const group of groups) {
+        const node = group[at]
+        if (node !== undefined && node.name !== asker && node.joined && !node.gone) drawn.add(node)
+        if (node !== undefined) break
+        at -= group.length
+      }
+    }
+    return [...drawn].map(({ name }) => ({ peer: name, addresses: [] }))
+  }
+}
+
+interface Provider {
+  readonly peer: string
+  readonly addresses: readonly string[]
 }

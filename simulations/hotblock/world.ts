@@ -1,4 +1,5 @@
 /** What the virtual nodes of one hotblock run share. */
+import { HOOK_BITS } from '../../protocols/table/constants.ts'
 import type { Run } from '../run.ts'
 import type { VirtualNode } from './node.ts'
 import type { Registry } from './registry.ts'
@@ -22,9 +23,25 @@ export interface World {
   readonly registry: Registry
   /** Fetch whole images: blocks that the node has in others are fetched all the same. */
   readonly whole: boolean
+  /** Items whose hashes are hooks: nodes advertise them for what they have in any image. */
+  readonly hooks: readonly number[]
   /** Table bytes of the image, and the requests that they take. */
   readonly tableBytes: number
   readonly tableRequests: number
+}
+
+/** One block of so many is a hook; of blocks of 64 KiB. */
+const HOOK_SPAN_BYTES = 2 ** HOOK_BITS * 64 * 1024
+
+/** Items that are hooks, if they lie as far apart as in real images on average. */
+export function hooksOf(lengths: Uint32Array, grain: number): number[] {
+  const hooks: number[] = []
+  let bytes = 0
+  lengths.forEach((length, item) => {
+    if (bytes >= hooks.length * HOOK_SPAN_BYTES) hooks.push(item)
+    bytes += length * grain
+  })
+  return hooks
 }
 
 /** What packing or unpacking a frame takes, milliseconds. */

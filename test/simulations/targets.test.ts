@@ -75,4 +75,16 @@ test('nobody is asked for what all have: a new release moves its new blocks alon
   assert.ok(moved <= 1.03 * cold && moved >= 0.97 * cold, `${moved} bytes, ${cold} are cold`)
 })
 
+test('what bystanders have in other images comes from them, and the builder sends the rest about once', () => {
+  const groups = [
+    { name: 'bystander', nodes: 30, hot: 0.54, wants: false },
+    { name: 'fresh', nodes: 8 },
+  ]
+  const { cluster, run } = played({ groups })
+  const fromBystanders = run.hosts.slice(1, 31).reduce((sum, { sentBytes }) => sum + sentBytes, 0)
+  assert.ok(copiesOf(cluster, run) <= 0.6, `${copiesOf(cluster, run)} copies`)
+  assert.ok(fromBystanders >= 0.5 * cluster.image.blockBytes, `${fromBystanders} bytes from bystanders`)
+  assert.ok(makespanOf(cluster, run) <= 1.5 * boundOf(cluster), `${makespanOf(cluster, run)} s`)
+})
+
 test.run()

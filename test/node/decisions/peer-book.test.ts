@@ -1,5 +1,6 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { HOOK_PEERS_MAX } from '../../../node/decisions/hook-peers.ts'
 import {
   CANDIDATES_MAX,
   type Candidate,
@@ -32,6 +33,24 @@ function openAll(peers: PeerBook, now = 0): string[] {
   }
   return opened
 }
+
+test('hook peers find room however many peers of the swarm there are, of this rack and of others', () => {
+  for (const rack of [undefined, 'mine']) {
+    const peers = book(rack)
+    peers.add([...Array(100).keys()].map((i) => candidate(i, i % 2 === 0 ? 'mine' : `rack-${i}`)))
+    openAll(peers)
+    const hooks = [...Array(2 * HOOK_PEERS_MAX).keys()].map(
+      (i): Candidate => ({ ...candidate(1000 + i), role: 'hook' }),
+    )
+    peers.add(hooks)
+    assert.is(openAll(peers).length, HOOK_PEERS_MAX)
+    peers.ended('p0', 0)
+    assert.ok(
+      peers.next(0).every(({ role }) => role === 'swarm'),
+      'nor do they take the place of others',
+    )
+  }
+})
 
 test('the builder is dialled first, this node never', () => {
   const peers = book()
