@@ -129,6 +129,13 @@ test('simulations read files in one place, and take time and chance as arguments
   assert.equal(paths(core.filter(({ text }) => SIMULATIONS_IMPURE.test(withoutComments(text)))), [])
 })
 
+test('virtual nodes neither rank nor draw: that is for decisions/; the DHT alone draws whom it names', () => {
+  const nodes = all.filter(({ path }) => path.startsWith('simulations/hotblock/') && !path.endsWith('/registry.ts'))
+  assert.ok(nodes.length > 5)
+  const chooses = /\.(?:sort|toSorted)\(|\brandom\(\)/
+  assert.equal(paths(nodes.filter(({ text }) => chooses.test(withoutComments(text)))), [])
+})
+
 test('only the entry reads the environment', () => {
   const wrong = all.filter(({ path, text }) => path !== ENTRY && /\bprocess\.(env|argv)\b/.test(withoutComments(text)))
   assert.equal(paths(wrong), [])
