@@ -151,7 +151,7 @@ export class Fetcher {
       return
     }
     this.#machine.arrived(this.#node.now, server.name, request)
-    clock.after(frameMs(bytes, cluster.grain), () => {
+    clock.after(frameMs(bytes), () => {
       if (!this.active) return ledger.lost(bytes)
       const wrong = server.host.fault?.kind === 'wrong'
       const outcome = new Uint8Array(asked.items.length).fill(wrong ? ITEM_WRONG : ITEM_GOOD)

@@ -181,7 +181,7 @@ export class Server {
       const wanted = serving.wanted.get(request)!
       serving.wanted.delete(request)
       const bytes = this.#bytes(wanted.items)
-      world.run.clock.after(frameMs(bytes, world.run.cluster.grain), () => this.#send(serving, wanted))
+      world.run.clock.after(frameMs(bytes), () => this.#send(serving, wanted))
     }
     const wakeMs = this.#machine.wakeMs(now)
     if (wakeMs === undefined || this.#waking) return

@@ -44,9 +44,12 @@ export function hooksOf(lengths: Uint32Array, grain: number): number[] {
   return hooks
 }
 
-/** What packing or unpacking a frame takes, milliseconds. */
-export function frameMs(bytes: number, grain: number): number {
-  return (bytes / (1024 * 1024)) * FRAME_MS_PER_MIB * grain
+/**
+ * What packing or unpacking a frame takes, milliseconds. A coarse frame stands for many that are packed while those before
+ * them are on their way, so it takes no longer than one.
+ */
+export function frameMs(bytes: number): number {
+  return (bytes / (1024 * 1024)) * FRAME_MS_PER_MIB
 }
 
 /** What a server said that it holds of the image. */
