@@ -143,7 +143,7 @@ export class Fetcher {
   }
 
   frame(server: VirtualNode, request: number, sent: readonly number[], bytes: number, wireBytes: number): void {
-    const { ledger, clock, cluster } = this.#node.world.run
+    const { ledger, clock } = this.#node.world.run
     const asked = this.#asked.get(request)
     this.#asked.delete(request)
     if (asked === undefined || !this.active) {
