@@ -12,6 +12,7 @@ import type {
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Clock } from '../../protocols/ports.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
+import { frameLevel } from '../decisions/frame-level.ts'
 import { newsDelayMs } from '../decisions/news.ts'
 import { BUSY_MS, ServeMachine } from '../decisions/serve.ts'
 import type { Pool } from '../pool/jobs.ts'
@@ -21,9 +22,6 @@ import { FrameCache } from './frame-cache.ts'
 import { gather } from './gather.ts'
 import { Holdings } from './holdings.ts'
 import { Swarms } from './swarm.ts'
-
-/** zstd level of frames. Level 1 takes two thirds of the time and gives frames that are a tenth larger. */
-export const FRAME_ZSTD_LEVEL = 3
 
 interface Waiting {
   readonly hashes: Uint8Array
@@ -260,7 +258,7 @@ export class BlockServer implements BlockSource {
         offsets: Float64Array.from(chosen, (place) => place.offset),
         lengths: Uint32Array.from(present, (i) => lengths[i]!),
         hashes: gather(hashes, present),
-        level: FRAME_ZSTD_LEVEL,
+        level: frameLevel(this.#machine.active - this.#machine.making),
       })
       const missing = new Uint8Array(lengths.length).fill(1)
       let damaged = false
