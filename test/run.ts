@@ -3,9 +3,10 @@
  * at the end how many tests passed and failed. A file that crashes, hangs, or runs no test is a failure; so is a run
  * that matches nothing.
  *
- *     node test/run.ts [FILTER...] [--jobs N] [--timeout SECONDS] [--without-tools]
+ *     node test/run.ts [FILTER...] [--long] [--jobs N] [--timeout SECONDS] [--without-tools]
  *
- * FILTER: only what has one of these in its name ('types' and 'style' are the names of the two checks).
+ * FILTER: only what has one of these in its name ('types' and 'style' are the names of the two checks). Without one,
+ * what takes minutes (test/**\/*.long.test.ts) runs with --long, all else without.
  *
  * Without a filter it first sees to the tools of the system that the tests need: as root on Debian it installs them,
  * elsewhere it names them, runs what can be run, and counts their absence as a failure unless --without-tools is given.
@@ -50,12 +51,17 @@ process.exitCode = await main()
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { jobs: { type: 'string' }, timeout: { type: 'string' }, 'without-tools': { type: 'boolean' } },
+    options: {
+      long: { type: 'boolean', default: false },
+      jobs: { type: 'string' },
+      timeout: { type: 'string' },
+      'without-tools': { type: 'boolean' },
+    },
   })
   const jobs = positive(values.jobs, JOBS_DEFAULT)
   const timeoutMs = positive(values.timeout, TIMEOUT_SECONDS_DEFAULT) * 1000
   const tasks = allTasks().filter(({ name }) => {
-    return positionals.length === 0 || positionals.some((filter) => name.includes(filter))
+    return positionals.length === 0 ? isLong(name) === values.long : positionals.some((filter) => name.includes(filter))
   })
   const sum = { passed: 0, failed: 0, skipped: 0 }
   if (tasks.length === 0) {
@@ -90,6 +96,7 @@ async function main(): Promise<number> {
   if (lacking.length > 0 && !values['without-tools']) {
     console.log(`\nfailed because tools are missing (see the beginning); to go on without: npm test -- --without-tools`)
   }
+  if (positionals.length === 0 && !values.long) console.log('\nwhat takes minutes: npm run test:long')
   const skipped = sum.skipped === 0 ? '' : `, ${sum.skipped} skipped`
   console.log(`\n${sum.passed} passed, ${sum.failed} failed${skipped}`)
   return sum.failed === 0 ? 0 : 1
@@ -103,6 +110,10 @@ function allTasks(): Task[] {
     { name: 'style', command: bin('biome'), args: ['check'], counts: 'status' },
     ...files.map((name): Task => ({ name, command: process.execPath, args: [name], counts: 'totals' })),
   ]
+}
+
+function isLong(name: string): boolean {
+  return name.endsWith('.long.test.ts')
 }
 
 /** Meshes of many processes that have to find each other within seconds: beside a build of an image they cannot. */
