@@ -23,7 +23,7 @@ export const TOLD_PEERS_MAX = 64
  */
 export const SWARM_SESSIONS = 25
 /** Of peers of its own rack so many find room in any case, as many as each has of them. */
-export const NEAR_SESSIONS = 17
+export const NEAR_SESSIONS = 16
 /**
  * And of each other rack: whoever has a session with the builder hands on what others lack, and a rack with all of the
  * builder's sessions would hand on everything.
