@@ -9,7 +9,12 @@ const DONE = 'HOTBLOCK_LEAN'
  * grows so slowly that looking takes a fifth of the processor; half more each time costs 10 MiB. Threads that help to
  * collect such small heaps take more of the processor than they save.
  */
-const NODE_FLAGS = ['--max-semi-space-size=4', '--optimize-for-size', '--heap-growing-percent=50', '--single-threaded-gc']
+const NODE_FLAGS = [
+  '--max-semi-space-size=4',
+  '--optimize-for-size',
+  '--heap-growing-percent=50',
+  '--single-threaded-gc',
+]
 /**
  * glibc keeps freed memory in an arena for each of two dozen threads. Few arenas, and buffers of frames given back to the
  * system at once, take 100 MiB less while an image is fetched.
