@@ -60,12 +60,13 @@ test('where it is no terminal there are no colours and no bar', () => {
 
 test('--json prints the result; flags go before the file', () => {
   return withScenario(SMALL, async (path) => {
-    const flags = ['--nodes', '5', '--seed', '9', '--strategy', 'tree', '--strategy', 'http']
+    const flags = ['--nodes', '5', '--grain', '1.5', '--seed', '9', '--strategy', 'tree', '--strategy', 'http']
     const first = await hotblock(['simulate', path, '--json', ...flags])
     const result = JSON.parse(first.stdout) as SimulationResult
     assert.is(result.scenario, 'small')
     assert.is(result.seed, 9)
     assert.is(result.nodes, 5)
+    assert.is(result.grain, 1.5)
     assert.ok(result.boundSeconds > 0)
     assert.equal(
       result.strategies.map(({ name }) => name),
@@ -88,11 +89,11 @@ test('--json prints the result; flags go before the file', () => {
 test('--report writes a page, which says how to play the same again', () => {
   return withScenario(SMALL, async (path, directory) => {
     const page = join(directory, 'page.html')
-    const flags = ['--nodes', '9', '--strategy', 'chain']
+    const flags = ['--nodes', '9', '--grain', '2', '--strategy', 'chain']
     assert.is((await hotblock(['simulate', path, ...flags, '--report', page])).status, 0)
     const text = await readFile(page, 'utf8')
     assert.match(text, /^<!doctype html>/i)
-    assert.ok(text.includes(`hotblock simulate ${path} --seed 1 --nodes 9 --strategy chain<`))
+    assert.ok(text.includes(`hotblock simulate ${path} --seed 1 --nodes 9 --grain 2 --strategy chain<`))
     const { status, stderr } = await hotblock(['simulate', path, '--strategy', 'chain', '--report', '/nowhere/x.html'])
     assert.is(status, 4, stderr)
   })
@@ -156,6 +157,7 @@ test('what is wrong is said in a line', () => {
       [['--list', path], 2, /USAGE: --list takes no scenario/],
       [['nothing-of-that-name'], 4, /NO_SUCH_FILE: no such scenario: nothing-of-that-name/],
       [['flash-crowd', '--nodes', '0'], 2, /USAGE: --nodes: "0" is no whole number/],
+      [['flash-crowd', '--grain', '0.5'], 2, /USAGE: --grain: "0\.5" is neither auto nor a number from 1 to /],
       [['flash-crowd', '--seed', '-1'], 2, /USAGE/],
       [['flash-crowd', '--strategy', 'magic'], 2, /USAGE: --strategy: "magic" is none of http, /],
       [['flash-crowd', '--table', path], 5, /BAD_FILE: no table that hotblock hash --save wrote: .*small\.json/],
