@@ -1,13 +1,13 @@
 import { diffTable, HashSet, hashesOf } from '../protocols/table/diff.ts'
 import type { Table } from '../protocols/table/table.ts'
 import type { CutOptions } from './cutters/cutter.ts'
+import { LEVEL_SMALL } from './decisions/frame-level.ts'
 import { type HashedImage, hashImage } from './hashing.ts'
 import { inOrder } from './pool/in-order.ts'
 import type { MeasureJob, Pool } from './pool/jobs.ts'
 
 /** As the block exchange packs blocks. */
 const FRAME_BYTES = 1024 * 1024
-const ZSTD_LEVEL = 3
 /** A job packs so many image bytes: enough frames that a last one that is not full hardly counts. */
 const JOB_BYTES = 16 * FRAME_BYTES
 const JOBS_PER_THREAD = 2
@@ -98,7 +98,7 @@ function* measureJobs(path: string, table: Table, known: HashSet): Generator<Mea
       offsets: Float64Array.from(rows, (row) => table.offsets[row]!),
       lengths: Uint32Array.from(rows, (row) => table.lengths[row]!),
       frameBytes: FRAME_BYTES,
-      level: ZSTD_LEVEL,
+      level: LEVEL_SMALL,
     }
     rows = []
     bytes = 0

@@ -14,10 +14,14 @@ export function hooksToLookUp<T>(hooks: readonly T[]): T[] {
   return hooks.filter((_, i) => i % step === 0)
 }
 
+/** Who advertises a hook. */
+export interface HookProvider {
+  readonly peer: string
+  readonly addresses: readonly string[]
+}
+
 /** Those that advertise the most of what was looked up, the most first. @param found the providers of each hook */
-export function chooseHookPeers(
-  found: Iterable<readonly { readonly peer: string; readonly addresses: readonly string[] }[]>,
-): Candidate[] {
+export function chooseHookPeers(found: Iterable<readonly HookProvider[]>): Candidate[] {
   const peers = new Map<string, { candidate: Candidate; hooks: number }>()
   for (const providers of found) {
     for (const { peer, addresses } of providers) {

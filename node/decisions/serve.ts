@@ -203,9 +203,8 @@ export class ServeMachine {
   next(now: number): Start[] {
     const starts: Start[] = []
     while (this.#mayStart(now)) {
-      const found = this.#turn(now)
-      if (found === undefined) break
-      const state = found
+      const state = this.#turn(now)
+      if (state === undefined) break
       const { request, low } = state.queue.splice(firstOf(state), 1)[0]!
       this.#unqueued({ request, low })
       if (state.active.size === 0) {

@@ -66,7 +66,7 @@ function strategyNamed(text: string): StrategyName {
 
 function grainNamed(text: string): Scenario['grain'] {
   if (text === 'auto') return text
-  const value = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
+  const value = /^\d{1,6}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
   if (value >= 1 && value <= GRAIN_MAX) return value
   throw new HotblockError(
     'USAGE',

@@ -260,6 +260,7 @@ export class Fetcher {
     node.world.run.ledger.hosts[node.index]!.droppedPeers++
     if (banned) this.#book.ban(peer, node.now)
     else this.#book.ended(peer, node.now)
+    this.#hooks.gone(server.node)
     node.tell(server.node, () => server.node.server.left(node))
     this.#fill()
   }

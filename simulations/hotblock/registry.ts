@@ -1,6 +1,6 @@
 /** The DHT as a fetch sees it: the daemon's own provider store, and the time that a look-up takes. */
 
-import { HOOK_PROVIDERS_MAX } from '../../node/decisions/hook-peers.ts'
+import { HOOK_PROVIDERS_MAX, type HookProvider } from '../../node/decisions/hook-peers.ts'
 import { PROVIDERS_PER_KEY_MAX } from '../../protocols/discovery/constants.ts'
 import { addProvider, createProviders, getProviders } from '../../protocols/discovery/provider-store.ts'
 import type { Random } from '../../protocols/ports.ts'
@@ -38,14 +38,14 @@ export class Registry {
   }
 
   /** @param found told the providers of each item */
-  findHooks(asker: string, items: readonly number[], found: (providers: Provider[][]) => void): void {
+  findHooks(asker: string, items: readonly number[], found: (providers: HookProvider[][]) => void): void {
     this.#clock.after(this.#findMs, () => {
       found(items.map((item) => this.#draw(this.hookHolders.holding(item), asker)))
     })
   }
 
   /** Some of all, at random. */
-  #draw(groups: readonly (readonly VirtualNode[])[], asker: string): Provider[] {
+  #draw(groups: readonly (readonly VirtualNode[])[], asker: string): HookProvider[] {
     const all = groups.reduce((sum, group) => sum + group.length, 0)
     const drawn = new Set<VirtualNode>()
     for (let tries = 0; tries < 2 * HOOK_PROVIDERS_MAX && drawn.size < Math.min(all, HOOK_PROVIDERS_MAX); tries++) {
@@ -59,9 +59,4 @@ export class Registry {
     }
     return [...drawn].map(({ name }) => ({ peer: name, addresses: [] }))
   }
-}
-
-interface Provider {
-  readonly peer: string
-  readonly addresses: readonly string[]
 }

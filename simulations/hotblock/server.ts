@@ -4,7 +4,7 @@ import { newsDelayMs } from '../../node/decisions/news.ts'
 import { ServeMachine } from '../../node/decisions/serve.ts'
 import { Spread } from '../../node/decisions/spread.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
-import type { Connection } from '../network/network.ts'
+import type { Connection } from '../network/flows.ts'
 import type { VirtualNode } from './node.ts'
 import { AHEAD_BYTES, FRAME_OVERHEAD_BYTES, frameMs } from './world.ts'
 

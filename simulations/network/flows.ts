@@ -31,11 +31,6 @@ export class Connection {
   get sentBytes(): number {
     return this.at < 0 ? this.restBytes : this.#flows.sent[this.at]!
   }
-
-  /** Bytes of the first frame that are still to be sent. */
-  get left(): number {
-    return this.at < 0 ? 0 : this.#flows.left[this.at]!
-  }
 }
 
 export class Flows {

@@ -8,8 +8,6 @@ import type { VirtualClock } from '../clock.ts'
 import { FairShare, FLOW_LINKS, NO_LINK } from './fair.ts'
 import { Connection, Flows, type Frame } from './flows.ts'
 
-export { Connection } from './flows.ts'
-
 export interface Link {
   readonly upBytes: number
   readonly downBytes: number

@@ -1,5 +1,5 @@
 /** Connections of strategies that move files, with books kept: what is sent has arrived, was lost, or is on its way. */
-import type { Connection } from '../network/network.ts'
+import type { Connection } from '../network/flows.ts'
 import type { Run } from '../run.ts'
 
 /** Without a byte for so long a receiver gives a sender up, where a connection that broke does not tell it sooner. */

@@ -1,11 +1,12 @@
 /** Whatever is wrong with hotblock, Slurm's jobs run and its nodes stay in use. */
-import { once } from 'node:events'
 import { appendFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { socketPath } from '../../node/control/socket.ts'
 import { spoolOf } from '../../node/hooks/core/spool.ts'
+import { withSocket } from '../support/hooks.ts'
 import { until } from '../support/hosts.ts'
 import { copyPackages, makeImage, run } from '../support/images.ts'
 import { publishOn, type RunningNode } from '../support/nodes.ts'
@@ -44,25 +45,6 @@ async function failures(node: RunningNode): Promise<number> {
   return Object.values(hooks.failures).reduce((sum, count) => sum + count, 0)
 }
 
-/** Answers on a daemon's socket with something else. */
-async function answering(home: string, answer: (socket: Socket) => void, use: () => Promise<void>): Promise<void> {
-  const server = createServer((socket) => {
-    socket.on('error', () => {})
-    answer(socket)
-  })
-  const open = new Set<Socket>()
-  server.on('connection', (socket) => open.add(socket))
-  server.listen(join(home, 'control.sock'))
-  await once(server, 'listening')
-  try {
-    await use()
-  } finally {
-    for (const socket of open) socket.destroy()
-    server.close()
-    await once(server, 'close')
-  }
-}
-
 test_('daemons that are dead, stopped, or answer garbage; disks that are full', () =>
   withDirectory(async (directory) => {
     const nodes = ['n1', 'n2']
@@ -96,8 +78,8 @@ test_('daemons that are dead, stopped, or answer garbage; disks that are full', 
         ],
       ] as const) {
         for (const home of [homeOf('controller'), n1.home]) await rm(join(home, 'control.sock'), { force: true })
-        await answering(homeOf('controller'), answer, () => {
-          return answering(n1.home, answer, () => jobsRun(mesh, `daemons answer ${what}`))
+        await withSocket(socketPath(homeOf('controller')), answer, () => {
+          return withSocket(socketPath(n1.home), answer, () => jobsRun(mesh, `daemons answer ${what}`))
         })
       }
 

@@ -82,5 +82,6 @@ export async function withSocket(
   } finally {
     for (const socket of sockets) socket.destroy()
     server.close()
+    await once(server, 'close')
   }
 }
