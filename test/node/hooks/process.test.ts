@@ -122,7 +122,8 @@ function drip(socket: Socket): void {
 
 function flood(socket: Socket): void {
   const chunk = Buffer.alloc(65_536, 'x')
-  const more = (): void => void (socket.destroyed || socket.write(chunk, more))
+  // Not after an error: a write from within the report of a failed one is reported failed too, without end.
+  const more = (error?: Error | null): void => void (error || socket.destroyed || socket.write(chunk, more))
   more()
 }
 
