@@ -239,6 +239,8 @@ export interface StatusReport {
   wants: string[]
   hooks: HooksReport
   served: { bytes: number; blocks: number; refused: number }
+  /** Frames that are packed already: what lies on disk, what may, published images that are not packed yet, and use. */
+  frames: { bytes: number; bytesMax: number; packing: number; kept: number; made: number }
   store: {
     imageBytes: number
     indexBytes: number

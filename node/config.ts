@@ -17,6 +17,7 @@ import { spoolOf } from './hooks/core/spool.ts'
 
 export const LISTEN_DEFAULT = '/ip4/0.0.0.0/tcp/7411'
 export const FLOOR_BYTES_DEFAULT = 1024 ** 3
+export const FRAME_CACHE_BYTES_DEFAULT = 512 * 1024 ** 2
 export const HOOK_BITS_MAX = 24
 export const CONFIG_FILE_BYTES_MAX = 1024 * 1024
 export const LISTEN_MAX = 16
@@ -45,6 +46,8 @@ export interface Config {
   readonly quotaBytes: number | undefined
   /** Bytes of the file system that are left free. */
   readonly floorBytes: number
+  /** Most bytes of packed frames that are kept on disk; 0: none. */
+  readonly frameCacheBytes: number
   readonly rateUpBytes: number | undefined
   readonly rateDownBytes: number | undefined
   /** Of these, what may be used for images that no job waits for. */
@@ -140,6 +143,7 @@ const settings = z.strictObject({
   trust: z.array(peer).max(TRUST_MAX).optional(),
   quota: quota.optional(),
   floor: size.optional(),
+  frameCache: size.optional(),
   rateUp: rate.optional(),
   rateDown: rate.optional(),
   prefetchRateUp: rate.optional(),
@@ -193,6 +197,7 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
     trust: unique(merged.trust ?? []),
     quotaBytes: merged.quota,
     floorBytes: merged.floor ?? FLOOR_BYTES_DEFAULT,
+    frameCacheBytes: merged.frameCache ?? FRAME_CACHE_BYTES_DEFAULT,
     rateUpBytes: merged.rateUp,
     rateDownBytes: merged.rateDown,
     prefetchRateUpBytes: merged.prefetchRateUp,

@@ -3,6 +3,7 @@
  *
  *     store, pool, records -> host (not started) -> records push, discovery, block server -> host starts -> control socket
  */
+import { join } from 'node:path'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { PEER_ADDRESSES_MAX } from '../protocols/blocks/constants.ts'
 import { Libp2pDiscovery } from '../protocols/discovery/libp2p.ts'
@@ -37,6 +38,8 @@ import { placeFile } from './place.ts'
 import { createPool } from './pool/pool.ts'
 import type { Publisher } from './publisher.ts'
 import { rememberedPeers } from './remembered.ts'
+import { FrameFile } from './serve/frame-file.ts'
+import { Packing } from './serve/packing.ts'
 import { BlockServer } from './serve/source.ts'
 import { peerRows, statusReport } from './status.ts'
 import { loadIdentity } from './store/identity.ts'
@@ -44,6 +47,9 @@ import { openStore } from './store/open.ts'
 import type { StoredImage } from './store/store.ts'
 import { Traffic } from './traffic.ts'
 import { VERSION } from './version.ts'
+
+/** The file of packed frames, in the home, while it is made. */
+const FRAMES = 'frames'
 
 export interface DaemonInit extends Config {
   readonly log: Logger
@@ -125,6 +131,8 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   await push.start()
   const discovery = new Libp2pDiscovery({ libp2p, dht: host.dht, datastore: store.datastore, log, onOffence })
   await discovery.start()
+  const frameFile = await FrameFile.open(join(home, FRAMES), init.frameCacheBytes, log)
+  if (frameFile !== undefined) undo.push(() => frameFile.close())
   const server = new BlockServer({
     store,
     pool,
@@ -134,9 +142,12 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     rack,
     prefetchRateUpBytes: init.prefetchRateUpBytes,
     traffic,
+    frameFile,
     addressesOf: (peer) => dialableAddresses(libp2p, peer),
   })
   undo.push(() => server.close())
+  const packing = new Packing({ store, server, log })
+  undo.push(() => packing.close())
   const unhandle = await handleBlocks(libp2p, server, offenders, log)
   const orders = await handleOrders(libp2p, {
     schedulers: new Set(init.schedulerPeers),
@@ -229,6 +240,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
           announce: async (record, bytes) => {
             await nameImage(store, book, record)
             await Promise.all([dht.publish(bytes), advertising.flush()])
+            packing.add(store.image(record.root))
           },
         },
         file,
@@ -247,6 +259,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
         wants,
         desk,
         server,
+        packing,
         trust: book.trusted,
         startedAt,
       }),

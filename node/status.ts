@@ -6,6 +6,7 @@ import type { Fetches } from './fetch/manager.ts'
 import type { Wants } from './fetch/wants.ts'
 import type { Host } from './net/host.ts'
 import type { HookDesk } from './orders/desk.ts'
+import type { Packing } from './serve/packing.ts'
 import type { BlockServer } from './serve/source.ts'
 import type { Store } from './store/store.ts'
 import type { Traffic } from './traffic.ts'
@@ -21,6 +22,7 @@ export interface StatusInit {
   readonly wants: Wants
   readonly desk: HookDesk
   readonly server: BlockServer
+  readonly packing: Packing
   readonly trust: readonly string[]
   /** Of performance.now(). */
   readonly startedAt: number
@@ -54,6 +56,12 @@ export async function statusReport(init: StatusInit): Promise<StatusReport> {
     wants: wants.names,
     hooks: init.desk.report(),
     served: { ...server.counters },
+    frames: {
+      bytes: server.frames.bytes,
+      bytesMax: server.frames.bytesMax,
+      packing: init.packing.count,
+      ...server.frames.counters,
+    },
     store: {
       imageBytes: usage.imageBytes,
       indexBytes: usage.indexBytes,

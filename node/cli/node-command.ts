@@ -34,6 +34,7 @@ export function addNodeOptions(command: Command): Command {
     .option('--trust <PEER>', 'accept records that this builder signed (repeatable)', gather)
     .option('--quota <SIZE>', 'most that images may take on disk, such as 200G (default: no quota)')
     .option('--floor <SIZE>', 'space that the node leaves free on the disk (default: 1G)')
+    .option('--frame-cache <SIZE>', 'disk space for frames that are packed already; 0: none (default: 512M)')
     .option('--rate-up <RATE>', 'send at most so much a second: 100M is bytes, 1Gbit bits (default: no limit)')
     .option('--rate-down <RATE>', 'receive at most so much a second (default: no limit)')
     .option('--rack <NAME>', 'label of the rack that the node stands in; nodes of a rack prefer each other')

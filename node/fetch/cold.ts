@@ -6,7 +6,6 @@ import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import { TICK_MS } from '../decisions/fetch/limits.ts'
 import { type FetchAction, FetchMachine, ITEM_GOOD, ITEM_MISSING, ITEM_WRONG } from '../decisions/fetch/machine.ts'
-import { FrameCache } from '../serve/frame-cache.ts'
 import { gather } from '../serve/gather.ts'
 import type { PartialImage } from '../serve/holdings.ts'
 import type { StoredImage } from '../store/store.ts'
@@ -189,7 +188,7 @@ export class ColdFetch {
         good.map((i) => asked.items[i]!),
       )
       if (good.length === asked.items.length) {
-        deps.server.frames.put(FrameCache.key(columns.hashes), { encoding, payload, missing: undefined })
+        deps.server.frames.keep(columns, { encoding, payload, missing: undefined })
       }
       this.#act(this.#machine.delivered(this.#now(), peer, frame.request, outcome, frame.wireBytes))
     } catch (error) {

@@ -1,19 +1,13 @@
-import { hash } from 'node:crypto'
 import type { ServedFrame } from '../../protocols/blocks/server.ts'
 
-/** Bytes of packed frames that are kept: what a swarm asks for in the same moments. */
-export const FRAME_CACHE_BYTES = 16 * 1024 * 1024
-
-/**
- * Packed frames by what was asked for. Workers that lack the same blocks ask for the same frames, within moments of each
- * other: one of them costs a compression, and what a worker has just received it passes on as it came.
- */
+/** Packed frames in memory by what was asked for, up to so many bytes: what was used longest ago goes first. */
 export class FrameCache {
   readonly #frames = new Map<string, ServedFrame>()
+  readonly #bytesMax: number
   #bytes = 0
 
-  static key(hashes: Uint8Array): string {
-    return hash('sha256', hashes, 'base64')
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
   }
 
   get(key: string): ServedFrame | undefined {
@@ -30,7 +24,7 @@ export class FrameCache {
     this.#frames.set(key, frame)
     this.#bytes += frame.payload.byteLength
     for (const [oldest, { payload }] of this.#frames) {
-      if (this.#bytes <= FRAME_CACHE_BYTES) break
+      if (this.#bytes <= this.#bytesMax) break
       this.#frames.delete(oldest)
       this.#bytes -= payload.byteLength
     }

@@ -1,5 +1,5 @@
 import type { CID } from 'multiformats/cid'
-import { packBits } from '../../protocols/bits.ts'
+import { packBits, unpackBits } from '../../protocols/bits.ts'
 import type { PeerHint } from '../../protocols/blocks/messages.ts'
 import type {
   BlockSource,
@@ -12,20 +12,20 @@ import type {
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Clock } from '../../protocols/ports.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
-import { frameLevel } from '../decisions/frame-level.ts'
+import { frameLevel, LEVEL_SMALL } from '../decisions/frame-level.ts'
 import { newsDelayMs } from '../decisions/news.ts'
 import { BUSY_MS, ServeMachine } from '../decisions/serve.ts'
 import type { Pool } from '../pool/jobs.ts'
 import type { Place, Store } from '../store/store.ts'
 import type { Traffic } from '../traffic.ts'
-import { FrameCache } from './frame-cache.ts'
+import type { FrameFile } from './frame-file.ts'
+import { type Asked, Frames } from './frames.ts'
 import { gather } from './gather.ts'
 import { Holdings } from './holdings.ts'
 import { Swarms } from './swarm.ts'
 
 interface Waiting {
-  readonly hashes: Uint8Array
-  readonly lengths: Uint32Array
+  readonly asked: Asked
   /** The frame is in the making, or made. */
   started: boolean
   resolve(frame: ServedFrame): void
@@ -51,13 +51,15 @@ export interface BlockServerInit {
   /** What a peer's own addresses are, to tell others. */
   readonly addressesOf: (peer: string) => Promise<string[]>
   readonly traffic: Traffic
+  /** Where packed frames are kept; undefined: in memory, and only the last ones. */
+  readonly frameFile?: FrameFile | undefined
 }
 
 /** Carries out the decisions of ServeMachine: looks blocks up in the index, has frames made, keeps the last ones. */
 export class BlockServer implements BlockSource {
   readonly holdingsOf: Holdings
   readonly swarms: Swarms
-  readonly frames = new FrameCache()
+  readonly frames: Frames
   readonly counters: ServeCounters = { bytes: 0, blocks: 0, refused: 0 }
   readonly #init: BlockServerInit
   readonly #machine: ServeMachine
@@ -67,6 +69,7 @@ export class BlockServer implements BlockSource {
 
   constructor(init: BlockServerInit) {
     this.#init = init
+    this.frames = new Frames(init.frameFile)
     this.#machine = new ServeMachine(init.rateUpBytes, init.prefetchRateUpBytes)
     this.holdingsOf = new Holdings((root) => init.store.image(root)?.state === 'complete')
     this.swarms = new Swarms(() => init.clock.now(), init.random, init.rack)
@@ -143,14 +146,14 @@ export class BlockServer implements BlockSource {
           return Promise.resolve(undefined)
         }
         const { promise, resolve, reject } = Promise.withResolvers<ServedFrame>()
-        waiting.set(request, { hashes, lengths, started: false, resolve, reject })
+        waiting.set(request, { asked: { hashes, lengths }, started: false, resolve, reject })
         this.#pump()
         return promise
       },
       cancel: (request) => {
         if (!this.#machine.cancel(key, request)) return
         const asked = waiting.get(request)
-        const missing = packBits(new Uint8Array(asked?.lengths.length ?? 0).fill(1))
+        const missing = packBits(new Uint8Array(asked?.asked.lengths.length ?? 0).fill(1))
         asked?.resolve({ encoding: 0, payload: new Uint8Array(0), missing })
       },
       sent: (request, wireBytes) => {
@@ -197,7 +200,7 @@ export class BlockServer implements BlockSource {
   async #answer(session: string, request: number, asked: Waiting): Promise<void> {
     let wireBytes = 0
     try {
-      const frame = await this.#make(asked.hashes, asked.lengths)
+      const frame = await this.#frame(asked.asked)
       wireBytes = frame.payload.byteLength
       asked.resolve(frame)
     } catch (error) {
@@ -207,15 +210,18 @@ export class BlockServer implements BlockSource {
     this.#pump()
   }
 
-  async #make(hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame> {
-    const key = FrameCache.key(hashes)
-    const kept = this.frames.get(key)
-    if (kept !== undefined) {
-      this.counters.blocks += lengths.length
-      return kept
-    }
-    const frame = await this.#encode(hashes, lengths)
-    this.frames.put(key, frame)
+  /** Packs a frame that peers will ask for, while there is time to make it small. @returns bytes that this took */
+  pack(asked: Asked): Promise<number> {
+    return this.frames.prepare(asked, () => this.#encode(asked, LEVEL_SMALL))
+  }
+
+  async #frame(asked: Asked): Promise<ServedFrame> {
+    const level = frameLevel(this.#machine.active - this.#machine.making)
+    const frame = await this.frames.frame(asked, () => this.#encode(asked, level))
+    const { length } = asked.lengths
+    const missing =
+      frame.missing === undefined ? 0 : unpackBits(frame.missing, length).reduce((sum, bit) => sum + bit, 0)
+    this.counters.blocks += length - missing
     return frame
   }
 
@@ -233,7 +239,7 @@ export class BlockServer implements BlockSource {
   }
 
   /** Blocks that are found damaged lose that place in the index, and are looked for in another. */
-  async #encode(hashes: Uint8Array, lengths: Uint32Array): Promise<ServedFrame> {
+  async #encode({ hashes, lengths }: Asked, level: number): Promise<ServedFrame> {
     const { store, pool } = this.#init
     for (let attempt = 0; ; attempt++) {
       const places = store.blocks.find(hashes)
@@ -258,7 +264,7 @@ export class BlockServer implements BlockSource {
         offsets: Float64Array.from(chosen, (place) => place.offset),
         lengths: Uint32Array.from(present, (i) => lengths[i]!),
         hashes: gather(hashes, present),
-        level: frameLevel(this.#machine.active - this.#machine.making),
+        level,
       })
       const missing = new Uint8Array(lengths.length).fill(1)
       let damaged = false
@@ -275,7 +281,6 @@ export class BlockServer implements BlockSource {
       }
       if (damaged && attempt < 2) continue
       const anyMissing = missing.includes(1)
-      for (const bit of missing) this.counters.blocks += 1 - bit
       return {
         encoding: answer.encoding,
         payload: answer.payload,

@@ -86,6 +86,7 @@ export const STATUS: StatusReport = {
     orders: [],
   },
   served: { bytes: 2 ** 30, blocks: 1000, refused: 2 },
+  frames: { bytes: 3_000_000, bytesMax: 536_870_912, packing: 1, kept: 7, made: 9 },
   store: {
     imageBytes: 2 ** 31,
     indexBytes: 2 ** 20,

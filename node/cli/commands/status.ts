@@ -31,6 +31,12 @@ export function register(program: Command, cli: Cli): void {
     })
 }
 
+function packedText({ frames }: StatusReport): string | undefined {
+  if (frames.bytesMax === 0) return undefined
+  const packing = frames.packing === 0 ? '' : `, ${formatCount(frames.packing)} to pack`
+  return `${formatBytes(frames.bytes)} of frames, ${formatCount(frames.kept)} sent so${packing}`
+}
+
 /** The page of `hotblock status`. Pure. */
 export function statusPage(report: StatusReport, style: Style): string {
   const { store, dht, served, memory } = report
@@ -52,6 +58,7 @@ export function statusPage(report: StatusReport, style: Style): string {
       ['advertised', `${formatCount(dht.advertisedKeys)} keys`],
       ['kept for others', `${formatCount(dht.providerRecords)} provider records`],
       ['served', `${formatBytes(served.bytes)} in ${formatCount(served.blocks)} blocks`],
+      ['packed', packedText(report)],
       ['refused', served.refused === 0 ? undefined : `${formatCount(served.refused)} requests`],
     ],
     style,

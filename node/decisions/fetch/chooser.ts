@@ -26,8 +26,8 @@ export class Chooser {
   readonly #shares: Shares
   readonly #nearShares: Shares
   readonly #isOpen = (piece: number): boolean => this.#demand.isOpen(piece)
-  readonly #isOwn = (piece: number): boolean => this.#shares.isOwn(piece)
-  readonly #isOwnInRack = (piece: number): boolean => this.#nearShares.isOwn(piece)
+  readonly #isOwn = (piece: number): boolean => this.#shares.isOwn(this.#demand.leader(piece))
+  readonly #isOwnInRack = (piece: number): boolean => this.#nearShares.isOwn(this.#demand.leader(piece))
   #nearPeers = 0
 
   constructor(demand: Demand, init: ChooserInit) {

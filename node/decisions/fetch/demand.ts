@@ -32,6 +32,9 @@ export class Demand {
   /** How often an item has become wanted, for the first time or again. */
   wants = 0
   #opened: number[] = []
+  /** First piece of each piece's group; undefined while each is one by itself. */
+  #leaders: Uint32Array | undefined
+  #grouped = false
 
   constructor(items: Items) {
     this.items = items
@@ -131,21 +134,23 @@ export class Demand {
     return true
   }
 
+  /** The first of the pieces that are asked for together with this one. */
+  leader(piece: number): number {
+    return this.#leaders?.[piece] ?? piece
+  }
+
   /**
-   * Wanted items for one request: from the piece's start on, so that two nodes that lack the same ask for the same
-   * frames, and on into the following pieces while the request is small.
+   * Wanted items for one request: those of the piece, and of the others of its group.
    * @param takes says of an item whether this peer may be asked for it
-   * @param enters says of a following piece whether the request may go on into it
+   * @param enters says of another piece whether the request may go on into it
    */
   take(piece: number, takes: (item: number) => boolean, enters: (piece: number) => boolean): number[] {
+    if (!this.#grouped) this.#group()
     const taken: number[] = []
     let bytes = 0
-    for (let at = piece; at < this.items.pieceCount; at++) {
-      if (at > piece && (bytes >= REQUEST_BYTES_MIN || !enters(at))) break
-      if (this.#wantedIn[at] === 0) {
-        if (at > piece) break
-        continue
-      }
+    const leader = this.leader(piece)
+    for (let at = leader; at < this.items.pieceCount && this.leader(at) === leader; at++) {
+      if (this.#wantedIn[at] === 0 || (at !== piece && !enters(at))) continue
       for (let item = this.#first[at]!; item < this.#first[at + 1]!; item++) {
         if (this.#state[item] !== WANTED || !takes(item)) continue
         const length = this.items.lengths[item]!
@@ -155,6 +160,45 @@ export class Demand {
       }
     }
     return taken
+  }
+
+  /**
+   * Pieces of which little is wanted are asked for in groups, cut from the start of the image by what is wanted at first:
+   * nodes that lack the same ask for the same frames, and who has packed one has packed it for all of them.
+   */
+  #group(): void {
+    this.#grouped = true
+    const leaders = new Uint32Array(this.items.pieceCount)
+    let leader = 0
+    let bytes = 0
+    let blocks = 0
+    let some = false
+    for (let piece = 0; piece < leaders.length; piece++) {
+      const wanted = this.#wantedOf(piece)
+      const isFull = bytes >= REQUEST_BYTES_MIN || bytes + wanted.bytes > REQUEST_BYTES_MAX
+      if (piece > 0 && (isFull || blocks + wanted.blocks > REQUEST_BLOCKS_MAX)) {
+        leader = piece
+        bytes = 0
+        blocks = 0
+      }
+      leaders[piece] = leader
+      if (leader !== piece) some = true
+      bytes += wanted.bytes
+      blocks += wanted.blocks
+    }
+    if (some) this.#leaders = leaders
+  }
+
+  #wantedOf(piece: number): { bytes: number; blocks: number } {
+    let bytes = 0
+    let blocks = 0
+    if (this.#wantedIn[piece] === 0) return { bytes, blocks }
+    for (let item = this.#first[piece]!; item < this.#first[piece + 1]!; item++) {
+      if (this.#state[item] === IDLE) continue
+      bytes += this.items.lengths[item]!
+      blocks++
+    }
+    return { bytes, blocks }
   }
 
   #countWanted(item: number, by: 1 | -1): void {

@@ -2,7 +2,7 @@
 
 /** Bytes of blocks in one request, before compression: one frame. */
 export const REQUEST_BYTES_MAX = 1024 * 1024
-/** A request smaller than this goes on into the next pieces: small frames compress badly and cost a round trip each. */
+/** Pieces of which less is wanted are asked for in groups: small frames compress badly and cost a round trip each. */
 export const REQUEST_BYTES_MIN = 256 * 1024
 export const REQUEST_BLOCKS_MAX = 1024
 /** What may be under way from one peer: at least, at first, at most, and as time at the peer's measured rate. */

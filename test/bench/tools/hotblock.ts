@@ -1,5 +1,6 @@
 import { rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import type { FetchReport } from '../../../node/api.ts'
 import { publishOn, type RunningNode, type TestMesh, withMesh } from '../../support/nodes.ts'
 import { costOf, type Sample } from '../tree.ts'
@@ -7,6 +8,8 @@ import { checkSame, program, settle } from './programs.ts'
 
 /** A machine with other work may take long; a fetch that hangs is to end. */
 const FETCH_MS = 400_000
+/** How often is looked whether the builder has packed an image. */
+const PACKED_MS = 100
 
 export interface HotblockSample extends Sample {
   readonly reports: readonly FetchReport[]
@@ -19,6 +22,12 @@ export interface HotblockMesh extends TestMesh {
   once(workers: readonly RunningNode[], name: string, file: string): Promise<HotblockSample>
 }
 
+/** With its frames packed ahead, as others' tools get files that are compressed already. */
+async function publishPacked(builder: RunningNode, file: string, name: string): Promise<void> {
+  await publishOn(builder, file, name)
+  while ((await builder.api.status()).frames.packing > 0) await setTimeout(PACKED_MS)
+}
+
 /** Daemons, each a process, over Noise. */
 export function withHotblock<T>(
   directory: string,
@@ -28,7 +37,7 @@ export function withHotblock<T>(
   return withMesh(directory, workers, (mesh) => {
     return use({
       ...mesh,
-      publish: async (file, name) => void (await publishOn(mesh.builder, file, name)),
+      publish: (file, name) => publishPacked(mesh.builder, file, name),
       once: (fetching, name, file) => fetchOnce(mesh.builder, fetching, name, file),
     })
   })

@@ -47,6 +47,25 @@ test('a small request goes on into the next pieces, one that is large enough doe
   assert.equal(large.take(1, any, any), [2, 3])
 })
 
+test('whichever piece of a group is asked for, it is the same request: one frame serves all who lack the same', () => {
+  const items = evenItems(40, 2, REQUEST_BYTES_MIN / 8)
+  for (const piece of [0, 1, 2, 3]) {
+    assert.equal(wantAll(new Demand(items)).take(piece, any, any), itemsOf(0, 8))
+  }
+  const sparse = new Demand(items)
+  for (const item of [1, 9, 10, 38]) sparse.want(item)
+  for (const piece of [0, 5, 19]) assert.equal(sparse.take(piece, any, any), [1, 9, 10, 38])
+  assert.is(sparse.leader(19), 0)
+})
+
+test('groups are cut by what is wanted at first: what has come since does not move them', () => {
+  const demand = wantAll(new Demand(evenItems(16, 2, REQUEST_BYTES_MIN / 8)))
+  assert.equal(demand.take(5, any, any), itemsOf(8, 16))
+  for (const item of itemsOf(0, 6)) demand.done(item)
+  assert.equal(demand.take(5, any, any), itemsOf(8, 16))
+  assert.equal(demand.take(3, any, any), [6, 7])
+})
+
 test('a request begins with the first wanted block of the piece, so that nodes ask for the same frames', () => {
   const demand = wantAll(new Demand(evenItems(8, 8)))
   demand.ask(0)

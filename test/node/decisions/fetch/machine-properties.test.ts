@@ -131,7 +131,8 @@ class World {
       assert.ok(holds, 'only of a peer that holds it')
       const others = open.filter((other) => other.items.includes(item))
       // Twice only at the end of the fetch, when nothing is left to be asked for once, or when a peer keeps silent.
-      const lively = others.filter((other) => this.now - other.at <= SILENT_HEDGE_MS)
+      const askedAt = (id: string): number => Math.min(...open.filter((other) => other.peer === id).map(({ at }) => at))
+      const lively = others.filter((other) => this.now - askedAt(other.peer) <= SILENT_HEDGE_MS)
       if (lively.length > 0) {
         assert.is(this.machine.demand.wanted, 0, 'not twice while there is other work')
         assert.ok(lively.length === 1, 'of two peers at most')

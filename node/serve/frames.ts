@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto'
+import type { ServedFrame } from '../../protocols/blocks/server.ts'
+import { FrameCache } from './frame-cache.ts'
+import type { FrameFile } from './frame-file.ts'
+
+/** Bytes of frames that are kept in memory: with a file, what came in the last moments; without, all there is. */
+export const RECENT_BYTES = 4 * 1024 * 1024
+export const RECENT_ALONE_BYTES = 16 * 1024 * 1024
+
+/** What a peer asks for: 32 bytes a block, and the length of each. */
+export interface Asked {
+  readonly hashes: Uint8Array
+  readonly lengths: Uint32Array
+}
+
+/**
+ * Packed frames by what was asked for. Workers that lack the same blocks ask for the same frames, within moments of each
+ * other: all of them cost one compression, and what a worker has received it passes on as it came.
+ */
+export class Frames {
+  readonly #recent: FrameCache
+  readonly #file: FrameFile | undefined
+  readonly #making = new Map<string, Promise<ServedFrame>>()
+  readonly counters = { kept: 0, made: 0 }
+
+  constructor(file?: FrameFile) {
+    this.#file = file
+    this.#recent = new FrameCache(file === undefined ? RECENT_ALONE_BYTES : RECENT_BYTES)
+  }
+
+  /** Bytes that lie in the file; 0 without one. */
+  get bytes(): number {
+    return this.#file?.bytes ?? 0
+  }
+
+  get bytesMax(): number {
+    return this.#file?.bytesMax ?? 0
+  }
+
+  /** The frame with these blocks, made if it is not here. */
+  async frame(asked: Asked, make: () => Promise<ServedFrame>): Promise<ServedFrame> {
+    const key = keyOf(asked)
+    const kept = this.#recent.get(key) ?? (await this.#file?.get(key))
+    if (kept !== undefined) {
+      this.counters.kept++
+      return kept
+    }
+    return this.#make(key, make, (frame) => this.#put(key, frame))
+  }
+
+  /** A frame that came from a peer, verified; no block of it is missing. */
+  keep(asked: Asked, frame: ServedFrame): void {
+    this.#put(keyOf(asked), frame)
+  }
+
+  /** Makes a frame before anybody asks for it, where there is a file to keep it in. @returns bytes that this took */
+  async prepare(asked: Asked, make: () => Promise<ServedFrame>): Promise<number> {
+    const key = keyOf(asked)
+    if (this.#file === undefined || this.#file.has(key)) return 0
+    const { payload } = await this.#make(key, make, (frame) => this.#file!.put(key, frame))
+    return payload.byteLength
+  }
+
+  /** Whoever asks for a frame that is in the making gets that one. */
+  #make(key: string, make: () => Promise<ServedFrame>, put: (frame: ServedFrame) => void): Promise<ServedFrame> {
+    const others = this.#making.get(key)
+    if (others !== undefined) return others
+    const making = make()
+      .then((frame) => {
+        this.counters.made++
+        put(frame)
+        return frame
+      })
+      .finally(() => this.#making.delete(key))
+    this.#making.set(key, making)
+    return making
+  }
+
+  #put(key: string, frame: ServedFrame): void {
+    this.#recent.put(key, frame)
+    this.#file?.put(key, frame)
+  }
+}
+
+/** Lengths count: who asks with wrong ones gets a frame without those blocks, and nobody else shall. */
+function keyOf({ hashes, lengths }: Asked): string {
+  return createHash('sha256').update(hashes).update(lengths).digest('base64')
+}

@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { FrameFile } from '../../../node/serve/frame-file.ts'
+import { type Asked, Frames, RECENT_BYTES } from '../../../node/serve/frames.ts'
+import type { ServedFrame } from '../../../protocols/blocks/server.ts'
+import { HotblockError } from '../../../protocols/errors.ts'
+import { silentLog } from '../../../protocols/ports.ts'
+import { HASH_BYTES } from '../../../protocols/table/constants.ts'
+import { rejectsCode } from '../../support/failures.ts'
+import { withDirectory } from '../../support/temporary.ts'
+
+function asked(block: number, length = 4096): Asked {
+  return { hashes: new Uint8Array(HASH_BYTES).fill(block), lengths: Uint32Array.of(length) }
+}
+
+function frame(block: number, bytes = 10): ServedFrame {
+  return { encoding: 1, payload: Buffer.alloc(bytes, block), missing: undefined }
+}
+
+const never = (): Promise<ServedFrame> => assert.unreachable() as never
+
+function withFrames(use: (frames: Frames) => Promise<void>): Promise<void> {
+  return withDirectory(async (directory) => {
+    const file = await FrameFile.open(join(directory, 'frames'), 64 * 1024 * 1024, silentLog)
+    await use(new Frames(file))
+    await file?.close()
+  })
+}
+
+test('a frame is made once, for those who ask at the same time and for those who ask later', () =>
+  withFrames(async (frames) => {
+    const made = Promise.withResolvers<ServedFrame>()
+    const first = frames.frame(asked(1), () => made.promise)
+    const second = frames.frame(asked(1), never)
+    made.resolve(frame(1))
+    assert.is(await first, await second)
+    assert.equal((await frames.frame(asked(1), never)).payload, frame(1).payload)
+    assert.equal(frames.counters, { kept: 1, made: 1 })
+  }))
+
+test('who asks with wrong lengths neither gets what others asked for nor spoils it for them', () =>
+  withFrames(async (frames) => {
+    const lacking: ServedFrame = { ...frame(1, 0), missing: Uint8Array.of(1) }
+    const wrong = frames.frame(asked(1, 5), async () => lacking)
+    const right = frames.frame(asked(1), async () => frame(1))
+    assert.is(await wrong, lacking)
+    assert.is((await right).missing, undefined)
+  }))
+
+test('what could not be made is made anew for the next', () =>
+  withFrames(async (frames) => {
+    const fail = async (): Promise<ServedFrame> => {
+      throw new HotblockError('BAD_FILE', 'gone')
+    }
+    await rejectsCode('BAD_FILE', frames.frame(asked(1), fail))
+    assert.ok(await frames.frame(asked(1), async () => frame(1)))
+  }))
+
+test('what a peer sent, and what was prepared, is served though more came since than memory keeps', () =>
+  withFrames(async (frames) => {
+    frames.keep(asked(1), frame(1))
+    assert.is(await frames.prepare(asked(2), async () => frame(2)), 10)
+    assert.is(await frames.prepare(asked(2), never), 0, 'it is there')
+    frames.keep(asked(3), frame(3, RECENT_BYTES))
+    for (const block of [1, 2]) assert.equal((await frames.frame(asked(block), never)).payload, frame(block).payload)
+    assert.is(frames.bytes, 20 + RECENT_BYTES)
+  }))
+
+test('without a file the last frames are kept, and nothing is prepared', async () => {
+  const frames = new Frames()
+  frames.keep(asked(1), frame(1))
+  assert.ok(await frames.frame(asked(1), never))
+  assert.equal([await frames.prepare(asked(2), never), frames.bytes, frames.bytesMax], [0, 0, 0])
+})
+
+test.run()
