@@ -171,8 +171,8 @@ export class ColdFetch {
       present.map((i) => blocks.rows[asked.items[i]!]!),
     )
     try {
-      const { payload, encoding } = frame
-      const job = { kind: 'decode', payload, encoding, to: image.path } as const
+      const { encoding } = frame
+      const job = { kind: 'decode', payload: frame.payload, encoding, to: image.path } as const
       const answer = await deps.pool.run<'decode'>({
         ...job,
         lengths: columns.lengths,
@@ -188,7 +188,7 @@ export class ColdFetch {
         good.map((i) => asked.items[i]!),
       )
       if (good.length === asked.items.length) {
-        deps.server.frames.keep(columns, { encoding, payload, missing: undefined })
+        deps.server.frames.keep(columns, { encoding, payload: answer.payload, missing: undefined })
       }
       this.#act(this.#machine.delivered(this.#now(), peer, frame.request, outcome, frame.wireBytes))
     } catch (error) {

@@ -1,31 +1,28 @@
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { Scratch } from './scratch.ts'
+import { type Zstd, zstdOfFunctions, zstdOfStreams } from './zstd.ts'
 
-/** Frames need no larger window; what asks for one is not ours, and would cost memory. */
-const WINDOW_LOG_MAX = 23
-/** Node takes no smaller output chunk. */
-const CHUNK_BYTES_MIN = 64
+const scratch = new Scratch()
+let zstd: Zstd | undefined
 
-/** The bytes as one zstd frame, if that is shorter than they are. */
+/** The bytes as one zstd frame, if that is shorter than they are. It is good until the next call of this file's functions. */
 export function compress(bytes: Uint8Array, level: number): Buffer | undefined {
-  const packed = zstdCompressSync(bytes, {
-    // One chunk holds the result in all cases that matter, so that Node need not join pieces.
-    chunkSize: Math.max(CHUNK_BYTES_MIN, bytes.length),
-    params: { [constants.ZSTD_c_compressionLevel]: level },
-    pledgedSrcSize: bytes.length,
-  })
-  return packed.length < bytes.length ? packed : undefined
+  // Somewhere the frame has to be shorter; what fills all of it is not.
+  const out = scratch.atLeast(bytes.length).subarray(0, bytes.length)
+  const length = current().pack(bytes, level, out)
+  return length === undefined ? undefined : out.subarray(0, length)
 }
 
-/** What a zstd frame holds, if it is exactly `bytes` bytes; else undefined, whatever the frame claims. */
+/**
+ * What a zstd frame holds, if it is exactly `bytes` bytes; else undefined, whatever the frame claims. It is good until the
+ * next call of this file's functions.
+ */
 export function decompress(packed: Uint8Array, bytes: number): Buffer | undefined {
-  try {
-    const unpacked = zstdDecompressSync(packed, {
-      chunkSize: Math.max(CHUNK_BYTES_MIN, bytes),
-      maxOutputLength: bytes,
-      params: { [constants.ZSTD_d_windowLogMax]: WINDOW_LOG_MAX },
-    })
-    return unpacked.length === bytes ? unpacked : undefined
-  } catch {
-    return undefined
-  }
+  // With room for one byte more, a frame that holds more shows.
+  const out = scratch.atLeast(bytes + 1).subarray(0, bytes + 1)
+  return current().unpack(packed, out) === bytes ? out.subarray(0, bytes) : undefined
+}
+
+function current(): Zstd {
+  zstd ??= zstdOfStreams() ?? zstdOfFunctions
+  return zstd
 }

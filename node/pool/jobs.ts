@@ -75,6 +75,7 @@ export interface EncodeAnswer {
 /** Unpacks a frame, verifies each block and writes the right ones where they belong in the image. */
 export interface DecodeJob {
   readonly kind: 'decode'
+  /** Handed over, not copied: the caller has it back with the answer, and must not look at it before. */
   readonly payload: Uint8Array
   readonly encoding: number
   readonly lengths: Uint32Array
@@ -86,6 +87,8 @@ export interface DecodeJob {
 export interface DecodeAnswer {
   /** All zeros where the payload does not unpack to exactly the sum of `lengths`. */
   readonly good: Uint8Array
+  /** The job's. */
+  readonly payload: Uint8Array
 }
 
 /** Bytes that the blocks would be on the wire: packed in frames of at most `frameBytes`, compressed where smaller. */

@@ -1,5 +1,3 @@
-import { isMainThread } from 'node:worker_threads'
-import { leftBehind, letGo } from '../garbage.ts'
 import { compress, decompress } from './compress.ts'
 import { withFile, withFileIfThere, writeAt } from './files.ts'
 import {
@@ -16,8 +14,6 @@ import { isBlock } from './sha256.ts'
 
 /** No frame is larger before compression: the exchange's frames are 1 MiB, a caller that asks for more has a defect. */
 export const FRAME_RAW_BYTES_MAX = 16 * 1024 * 1024
-/** What zlib leaves behind of a frame, its buffers aside. */
-const CONTEXT_BYTES = 256 * 1024
 const scratch = new Scratch()
 
 export function runEncode(job: EncodeJob): EncodeAnswer {
@@ -45,8 +41,6 @@ export function runEncode(job: EncodeJob): EncodeAnswer {
   const packed = job.level > 0 && rawBytes > 0 ? compress(raw, job.level) : undefined
   // A copy of just the bytes, which can be handed over to another thread.
   const payload = new Uint8Array(packed ?? raw)
-  if (packed !== undefined) letGo(packed)
-  leftBehind(CONTEXT_BYTES, 'major')
   return { good, encoding: packed === undefined ? ENCODING_PLAIN : ENCODING_ZSTD, rawBytes, payload }
 }
 
@@ -55,7 +49,7 @@ export function runDecode(job: DecodeJob): DecodeAnswer {
   const { lengths, toOffsets } = job
   const good = new Uint8Array(lengths.length)
   const raw = unpack(job, checkedSum(lengths))
-  if (raw === undefined) return { good }
+  if (raw === undefined) return { good, payload: job.payload }
   withFile(job.to, 'r+', (target) => {
     let start = 0
     let end = 0
@@ -76,11 +70,7 @@ export function runDecode(job: DecodeJob): DecodeAnswer {
     }
     writeAt(target, raw, start, end, to)
   })
-  if (job.encoding === ENCODING_ZSTD) letGo(raw)
-  // In a thread the payload was handed over with the job; else it is the caller's.
-  if (!isMainThread) letGo(job.payload)
-  leftBehind(CONTEXT_BYTES, 'major')
-  return { good }
+  return { good, payload: job.payload }
 }
 
 function unpack({ payload, encoding }: DecodeJob, bytes: number): Uint8Array | undefined {
