@@ -2,13 +2,19 @@ import { once } from 'node:events'
 import type { TLSSocket } from 'node:tls'
 import type { AbortOptions, MessageStream, StreamCloseEvent } from '@libp2p/interface'
 import { AbstractMessageStream, type SendResult } from '@libp2p/utils'
-import type { Uint8ArrayList } from 'uint8arraylist'
+import { Uint8ArrayList } from 'uint8arraylist'
 
 /** What was sent and received over a TLS socket, as libp2p sees it; `connection` is what the socket took over. */
 export class TlsMessageStream extends AbstractMessageStream {
   readonly #connection: MessageStream
   readonly #socket: TLSSocket
   #corked = false
+  #arrived = new Uint8ArrayList()
+  readonly #deliver = (): void => {
+    const arrived = this.#arrived
+    this.#arrived = new Uint8ArrayList()
+    this.onData(arrived)
+  }
   readonly #uncork = (): void => {
     this.#corked = false
     this.#socket.uncork()
@@ -19,7 +25,7 @@ export class TlsMessageStream extends AbstractMessageStream {
     super({ log, direction, inactivityTimeout, maxReadBufferLength })
     this.#connection = connection
     this.#socket = socket
-    socket.on('data', (bytes: Buffer) => this.onData(bytes))
+    socket.on('data', (bytes: Buffer) => this.#arrive(bytes))
     socket.on('drain', () => this.safeDispatchEvent('drain'))
     socket.on('error', (error) => connection.abort(error))
     connection.addEventListener('close', (event) => this.#closed(event))
@@ -36,6 +42,15 @@ export class TlsMessageStream extends AbstractMessageStream {
       setImmediate(this.#uncork)
     }
     return { sentBytes: data.byteLength, canSendMore: this.#socket.write(data.subarray()) }
+  }
+
+  /**
+   * What came in one turn of the event loop goes on in one piece: OpenSSL gives 16 KiB at a time, and each piece passes
+   * through events, lists and yamux.
+   */
+  #arrive(bytes: Buffer): void {
+    if (this.#arrived.byteLength === 0) setImmediate(this.#deliver)
+    this.#arrived.append(bytes)
   }
 
   /** Sends what is left, then ends both. */
@@ -60,6 +75,7 @@ export class TlsMessageStream extends AbstractMessageStream {
   }
 
   #closed({ error, local }: StreamCloseEvent): void {
+    this.#deliver()
     if (error === undefined) this.onTransportClosed()
     else if (local === true) this.abort(error)
     else this.onRemoteReset()
