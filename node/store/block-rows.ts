@@ -6,9 +6,9 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { Worker } from 'node:worker_threads'
 import { HotblockError } from '../../protocols/errors.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
+import { CheckpointThread } from './checkpoint-thread.ts'
 import { KEY_BYTES } from './place.ts'
 
 /** KiB of pages that are kept; what is not there comes from the system's cache of files in a microsecond. */
@@ -57,6 +57,7 @@ export class BlockRows {
   readonly #range: StatementSync
   readonly #setEntries: StatementSync
   #entries: number
+  readonly #thread: CheckpointThread
   /** Rows that changed since the log was last taken over. */
   #changed = 0
   #checkpoint: Promise<void> | undefined
@@ -72,6 +73,7 @@ export class BlockRows {
     const { db, shared } = openDatabase(path)
     this.#db = db
     this.#shared = shared
+    this.#thread = new CheckpointThread(path)
     this.#get = this.#prepare('SELECT places FROM blocks WHERE key = ?')
     this.#getMany = this.#prepare(FIND_MANY)
     this.#put = this.#prepare(
@@ -170,6 +172,7 @@ export class BlockRows {
 
   async close(): Promise<void> {
     await this.#checkpoint
+    await this.#thread.close()
     if (this.#db.isOpen) this.#db.close()
   }
 
@@ -194,7 +197,6 @@ export class BlockRows {
     return (this.#prepare(`SELECT ${column} FROM totals`).get() as unknown as readonly number[])[0]!
   }
 
-  /** On a thread of its own: it waits for the disk, and nobody else needs to. */
   #shortenLog(): Promise<void> | undefined {
     if (this.#changed < LOG_ROWS_MAX) return undefined
     this.#changed = 0
@@ -202,7 +204,7 @@ export class BlockRows {
       this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
       return undefined
     }
-    return checkpointOnThread(this.#path).finally(() => {
+    return this.#thread.run().finally(() => {
       this.#checkpoint = undefined
     })
   }
@@ -237,19 +239,6 @@ function openAs(locking: 'NORMAL' | 'EXCLUSIVE', path: string): DatabaseSync {
     db.close()
     throw error
   }
-}
-
-/** Resolves when the thread has ended. A log that could not be shortened is tried again after as many rows. */
-function checkpointOnThread(path: string): Promise<void> {
-  const { url } = import.meta
-  const worker = new Worker(new URL(url.endsWith('.ts') ? './checkpoint.ts' : './checkpoint.js', url), {
-    workerData: path,
-    resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 },
-  })
-  return new Promise((resolve) => {
-    worker.on('error', () => {})
-    worker.on('exit', () => resolve())
-  })
 }
 
 /** SQLite's primary result code. */
