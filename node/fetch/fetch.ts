@@ -10,6 +10,7 @@ import type { FetchDeps, FetchManners, FetchTarget } from './ports.ts'
 import { PeerSearch } from './search.ts'
 import { type OpenPeer, Sessions } from './sessions.ts'
 import { fetchTable } from './table.ts'
+import { WriteBack } from './write-back.ts'
 
 /** How long a fetch waits for any progress before it gives up. */
 const PROGRESS_MS = 30_000
@@ -38,6 +39,7 @@ export class ImageFetch {
   #cold: ColdFetch | undefined
   #phase: FetchPhase = 'table'
   #doneBytes = 0
+  #writeBack: WriteBack | undefined
   #hotBytes = 0
   #coldBytes = 0
   #progressAt: number
@@ -169,6 +171,7 @@ export class ImageFetch {
     this.#coldBytes = cold.reduce((sum, row) => sum + table.lengths[row]!, 0)
 
     const holdings = server.holdingsOf.begin(this.target.root, blocks.pieceCount)
+    this.#writeBack = new WriteBack(image.path)
     this.#startCold(table, blocks, image, holdings)
     this.#phase = 'cold'
     const { first, repeats } = splitRepeats(blocks, cold, resumed)
@@ -282,6 +285,7 @@ export class ImageFetch {
 
   #arrived(bytes: number): void {
     this.#doneBytes += bytes
+    this.#writeBack?.wrote(bytes)
     this.#moved()
   }
 
