@@ -22,7 +22,7 @@ import { type ControlRoutes, startControlServer } from './control/server.ts'
 import { Fetches } from './fetch/manager.ts'
 import type { FetchDeps } from './fetch/ports.ts'
 import { Wants } from './fetch/wants.ts'
-import { leftBehind } from './garbage.ts'
+import { collectNowAndThen, leftBehind } from './garbage.ts'
 import type { Logger } from './logging.ts'
 import { handleBlocks, libp2pMesh } from './mesh.ts'
 import { metricsText } from './metrics.ts'
@@ -218,6 +218,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     log,
   })
   undo.push(() => desk.close())
+  undo.push(collectNowAndThen())
   const stopped = Promise.withResolvers<void>()
   const nodeApi: OwnNodeApi = createNodeApi({
     self,

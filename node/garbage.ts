@@ -4,10 +4,17 @@ import { runInNewContext } from 'node:vm'
 /** Bytes that may lie there before they are collected. */
 const LEFT_BYTES_MAX = 8 * 1024 * 1024
 
+/** What only the start needed is garbage by then. */
+const STARTED_MS = 5_000
+/** It takes the processor for some 100 ms. */
+const COLLECT_MS = 60_000
+
 /** minor: what has just been made and left. major: everything, also what hangs on native handles. */
 export type Collection = 'minor' | 'major'
 
-let collect: ((options: { type: Collection }) => void) | undefined
+type Collect = (options: { type: Collection; flavor?: 'last-resort' }) => void
+
+let collect: Collect | undefined
 let leftBytes = 0
 
 /**
@@ -25,6 +32,23 @@ export function leftBehind(bytes: number, type: Collection): void {
 }
 
 /**
+ * Has everything collected a moment after the start, and now and then: V8 does so by itself only when its heap has grown by
+ * half. @returns ends that
+ */
+export function collectNowAndThen(startedMs = STARTED_MS): () => void {
+  const all = (): void => {
+    collect ??= findCollector()
+    // Of this kind, it also gives the pages back to the system.
+    collect({ type: 'major', flavor: 'last-resort' })
+  }
+  const timers = [setTimeout(all, startedMs), setInterval(all, COLLECT_MS)]
+  for (const timer of timers) timer.unref()
+  return () => {
+    for (const timer of timers) clearTimeout(timer)
+  }
+}
+
+/**
  * Gives the memory of bytes back at once, if they have a buffer of their own: no collection has to find it. Nobody may
  * look at them any more.
  */
@@ -35,7 +59,7 @@ export function letGo(bytes: Uint8Array): void {
   if (own && !buffer.detached) buffer.transfer(0)
 }
 
-function findCollector(): (options: { type: Collection }) => void {
+function findCollector(): Collect {
   setFlagsFromString('--expose-gc')
   return runInNewContext('gc')
 }

@@ -7,13 +7,15 @@ const DONE = 'HOTBLOCK_LEAN'
  * what is in use. What a daemon makes most of, buffers, lies outside of these heaps, but stays as long as the small
  * objects that hold it: looking for them sooner takes 80 MiB less while an image is fetched. By itself the old one then
  * grows so slowly that looking takes a fifth of the processor; half more each time costs 10 MiB. Threads that help to
- * collect such small heaps take more of the processor than they save.
+ * collect such small heaps take more of the processor than they save. And while V8 marks by and by, each small collection
+ * that is asked for (see garbage.ts) becomes a large one: a third of what a receiving daemon did.
  */
 const NODE_FLAGS = [
   '--max-semi-space-size=4',
   '--optimize-for-size',
   '--heap-growing-percent=50',
   '--single-threaded-gc',
+  '--no-incremental-marking',
 ]
 /**
  * glibc keeps freed memory in an arena for each of two dozen threads. Few arenas, and buffers of frames given back to the

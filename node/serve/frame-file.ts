@@ -84,11 +84,17 @@ export class FrameFile {
     return undefined
   }
 
-  /** Only frames in which no block is missing, and all were verified. The payload must not change any more. */
-  put(key: string, { encoding, payload, missing }: ServedFrame): void {
+  /**
+   * Only frames in which no block is missing, and all were verified. The payload must not change any more.
+   * @param done called when the payload is not needed here any more
+   */
+  put(key: string, { encoding, payload, missing }: ServedFrame, done: () => void = () => {}): void {
     const bytes = payload.byteLength
-    if (missing !== undefined || bytes === 0 || bytes > this.#bytesMax || this.#broken || this.#frames.has(key)) return
-    if (this.#writingBytes + bytes > WRITING_BYTES_MAX) return
+    const isKept = missing === undefined && bytes > 0 && bytes <= this.#bytesMax && !this.#broken
+    if (!isKept || this.#frames.has(key) || this.#writingBytes + bytes > WRITING_BYTES_MAX) {
+      done()
+      return
+    }
     const offset = this.#makeRoom(bytes)
     const lying: Lying = { offset, bytes, encoding, crc: crc32(payload), written: undefined }
     this.#frames.set(key, lying)
@@ -99,6 +105,7 @@ export class FrameFile {
       await this.#write(payload, offset)
       lying.written = undefined
       this.#writingBytes -= bytes
+      done()
     })
     lying.written = this.#lastWrite
   }

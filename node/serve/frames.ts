@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ServedFrame } from '../../protocols/blocks/server.ts'
+import { letGo } from '../garbage.ts'
 import { FrameCache } from './frame-cache.ts'
 import type { FrameFile } from './frame-file.ts'
 
@@ -21,6 +22,8 @@ export class Frames {
   readonly #recent: FrameCache
   readonly #file: FrameFile | undefined
   readonly #making = new Map<string, Promise<ServedFrame>>()
+  /** Frames that somebody asked for while they were made for another: they may be on their way to both. */
+  readonly #shared = new WeakSet<ServedFrame>()
   readonly counters = { kept: 0, made: 0 }
 
   constructor(file?: FrameFile) {
@@ -48,23 +51,34 @@ export class Frames {
     return this.#make(key, make, (frame) => this.#put(key, frame))
   }
 
-  /** A frame that came from a peer, verified; no block of it is missing. */
+  /** A frame that came from a peer, verified; no block of it is missing. The caller may not look at it any more. */
   keep(asked: Asked, frame: ServedFrame): void {
-    this.#put(keyOf(asked), frame)
+    const key = keyOf(asked)
+    if (this.#file === undefined) this.#recent.put(key, frame)
+    else this.#file.put(key, frame, () => letGo(frame.payload))
   }
 
   /** Makes a frame before anybody asks for it, where there is a file to keep it in. @returns bytes that this took */
   async prepare(asked: Asked, make: () => Promise<ServedFrame>): Promise<number> {
     const key = keyOf(asked)
     if (this.#file === undefined || this.#file.has(key)) return 0
-    const { payload } = await this.#make(key, make, (frame) => this.#file!.put(key, frame))
-    return payload.byteLength
+    const frame = await this.#make(key, make, () => {})
+    const { byteLength } = frame.payload
+    this.#file.put(key, frame, () => {
+      if (!this.#shared.has(frame)) letGo(frame.payload)
+    })
+    return byteLength
   }
 
   /** Whoever asks for a frame that is in the making gets that one. */
   #make(key: string, make: () => Promise<ServedFrame>, put: (frame: ServedFrame) => void): Promise<ServedFrame> {
     const others = this.#making.get(key)
-    if (others !== undefined) return others
+    if (others !== undefined) {
+      return others.then((frame) => {
+        this.#shared.add(frame)
+        return frame
+      })
+    }
     const making = make()
       .then((frame) => {
         this.counters.made++
