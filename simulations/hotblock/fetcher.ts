@@ -16,7 +16,7 @@ import { HookSearch } from './hooks.ts'
 import type { VirtualNode } from './node.ts'
 import type { Serving } from './server.ts'
 import { TableFetch } from './table.ts'
-import { frameMs, HANDSHAKE_ROUND_TRIPS } from './world.ts'
+import { HANDSHAKE_ROUND_TRIPS, unpackMs } from './world.ts'
 
 /** Frames in part are looked for each so many ticks; often enough for nobody to seem silent who is not. */
 const HEARD_TICKS = 3
@@ -151,7 +151,7 @@ export class Fetcher {
       return
     }
     this.#machine.arrived(this.#node.now, server.name, request)
-    clock.after(frameMs(bytes), () => {
+    clock.after(unpackMs(bytes), () => {
       if (!this.active) return ledger.lost(bytes)
       const wrong = server.host.fault?.kind === 'wrong'
       const outcome = new Uint8Array(asked.items.length).fill(wrong ? ITEM_WRONG : ITEM_GOOD)

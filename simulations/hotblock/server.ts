@@ -6,7 +6,7 @@ import { Spread } from '../../node/decisions/spread.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
 import type { Connection } from '../network/flows.ts'
 import type { VirtualNode } from './node.ts'
-import { AHEAD_BYTES, FRAME_OVERHEAD_BYTES, frameMs } from './world.ts'
+import { AHEAD_BYTES, FRAME_OVERHEAD_BYTES, packMs } from './world.ts'
 
 interface Wanted {
   readonly request: number
@@ -175,13 +175,15 @@ export class Server {
   }
 
   #pump(): void {
-    const { now, world } = this.#node
+    const { now, world, holding, fetcher } = this.#node
+    // Another image's frames are not cut as this one's are.
+    const isPacked = holding.all || fetcher !== undefined
     for (const { session, request } of this.#machine.next(now)) {
       const serving = this.#sessions.get(session)!
       const wanted = serving.wanted.get(request)!
       serving.wanted.delete(request)
       const bytes = this.#bytes(wanted.items)
-      world.run.clock.after(frameMs(bytes), () => this.#send(serving, wanted))
+      world.run.clock.after(packMs(bytes, isPacked), () => this.#send(serving, wanted))
     }
     const wakeMs = this.#machine.wakeMs(now)
     if (wakeMs === undefined || this.#waking) return

@@ -8,8 +8,10 @@ import type { Registry } from './registry.ts'
 export const AHEAD_BYTES = 256 * 1024
 /** What a message takes on the wire beside the blocks, about. */
 export const FRAME_OVERHEAD_BYTES = 64
-/** Time to read, check and pack a frame, and to unpack, check and write one; milliseconds for a MiB. */
-const FRAME_MS_PER_MIB = 4
+/** Time to read, check and pack a frame, to read one that is packed, and to unpack, check and write one; milliseconds for a MiB. */
+const PACK_MS_PER_MIB = 4
+const READ_MS_PER_MIB = 0.5
+const UNPACK_MS_PER_MIB = 2.5
 /** Of TCP, and of TLS or Noise. */
 export const HANDSHAKE_ROUND_TRIPS = 3
 /** A look-up or an advertisement on the DHT. */
@@ -45,11 +47,16 @@ export function hooksOf(lengths: Uint32Array, grain: number): number[] {
 }
 
 /**
- * What packing or unpacking a frame takes, milliseconds. A coarse frame stands for many that are packed while those before
- * them are on their way, so it takes no longer than one.
+ * What it takes to have a frame ready, milliseconds. A coarse frame stands for many that are packed while those before them
+ * are on their way, so it takes no longer than one.
+ * @param isPacked a builder's are since it published, and what a worker of the image has received it passes on as it came
  */
-export function frameMs(bytes: number): number {
-  return (bytes / (1024 * 1024)) * FRAME_MS_PER_MIB
+export function packMs(bytes: number, isPacked: boolean): number {
+  return (bytes / (1024 * 1024)) * (isPacked ? READ_MS_PER_MIB : PACK_MS_PER_MIB)
+}
+
+export function unpackMs(bytes: number): number {
+  return (bytes / (1024 * 1024)) * UNPACK_MS_PER_MIB
 }
 
 /** What a server said that it holds of the image. */
