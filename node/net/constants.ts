@@ -32,11 +32,7 @@ export const KAD_STREAMS_MAX = 64
 
 export const STREAMS_PER_CONNECTION_MAX = 256
 export const STREAMS_NEGOTIATING_MAX = 64
-/**
- * What may be under way on a stream at first. yamux says 256 KiB, less than a frame, and more only while it knows the round
- * trip, which needs pings of its own. Both sides must start alike, and all peers are of this mesh.
- */
-export const STREAM_WINDOW_BYTES = 4 * 1024 * 1024
+/** yamux starts with 256 KiB; see protocols/blocks/window.ts for how that grows. */
 export const STREAM_WINDOW_BYTES_MAX = 16 * 1024 * 1024
 /** What a paused stream may buffer before it is reset: one window and the frame that is under way. */
 export const STREAM_BUFFER_BYTES_MAX = 20 * 1024 * 1024

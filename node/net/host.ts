@@ -114,7 +114,6 @@ async function createNode(init: HostInit, listen: Multiaddr[], announce: Multiad
         maxOutboundStreams: constants.STREAMS_PER_CONNECTION_MAX,
         maxEarlyStreams: constants.STREAMS_NEGOTIATING_MAX,
         streamOptions: {
-          initialStreamWindowSize: constants.STREAM_WINDOW_BYTES,
           maxStreamWindowSize: constants.STREAM_WINDOW_BYTES_MAX,
           maxReadBufferLength: constants.STREAM_BUFFER_BYTES_MAX,
         },

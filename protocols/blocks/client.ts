@@ -23,6 +23,7 @@ import {
   type ServerMessage,
   tellablePeers,
 } from './messages.ts'
+import { StreamWindow } from './window.ts'
 
 /** What the server of a session holds of its image. */
 export interface Holdings {
@@ -196,8 +197,10 @@ export class BlockSession {
     let failure: Error | undefined
     try {
       let before = 0
+      const window = new StreamWindow(this.#stream)
       const counted = (bytes: number): void => {
         this.#receivedBytes += bytes
+        window.received(bytes, performance.now())
         this.#events.heard(bytes)
       }
       for await (const body of readMessages(this.#stream, MESSAGE_BYTES_MAX, counted)) {
