@@ -18,8 +18,8 @@ let collect: Collect | undefined
 let leftBytes = 0
 
 /**
- * To be told how many bytes of buffers were left behind. zlib and Noise make new ones for each frame, and zlib's contexts are
- * freed only with their handles; V8 lets 64 MiB and more of them pile up in each thread before it looks, as they hardly
+ * To be told how many bytes of buffers were left behind. TLS and Noise make new ones for what comes, zlib's functions for each
+ * frame, with contexts that are freed only with their handles; V8 lets 64 MiB and more of them pile up in each thread before it looks, as they hardly
  * show in its own heap. A minor collection takes about a millisecond, a major one some more: a few in a thread whose heap
  * is small.
  */

@@ -85,13 +85,11 @@ class Context {
   readonly #handle: Handle
   /** Bytes of the output, and of the input, that were not used. */
   readonly #left: Uint32Array
-  readonly #flush: number
   failed = false
 
-  private constructor(handle: Handle, left: Uint32Array, flush: number) {
+  private constructor(handle: Handle, left: Uint32Array) {
     this.#handle = handle
     this.#left = left
-    this.#flush = flush
     handle.onerror = () => {
       this.failed = true
     }
@@ -106,12 +104,12 @@ class Context {
     const { _handle: handle, _writeState: left } = stream as unknown as { _handle?: Handle; _writeState?: Uint32Array }
     if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function') return undefined
     if (!(left instanceof Uint32Array) || left.length !== 2) return undefined
-    return new Context(handle, left, constants.ZSTD_e_end)
+    return new Context(handle, left)
   }
 
   run(input: Uint8Array, out: Uint8Array): number | undefined {
     this.#handle.reset()
-    this.#handle.writeSync(this.#flush, input, 0, input.length, out, 0, out.length)
+    this.#handle.writeSync(constants.ZSTD_e_end, input, 0, input.length, out, 0, out.length)
     const [outLeft, inputLeft] = this.#left
     // A full output says that there may have been more.
     if (this.failed || inputLeft !== 0 || outLeft === 0) return undefined

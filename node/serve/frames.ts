@@ -14,6 +14,12 @@ export interface Asked {
   readonly lengths: Uint32Array
 }
 
+interface Making {
+  readonly frame: Promise<ServedFrame>
+  /** Who waits for it: with one alone, the frame is its own. */
+  users: number
+}
+
 /**
  * Packed frames by what was asked for. Workers that lack the same blocks ask for the same frames, within moments of each
  * other: all of them cost one compression, and what a worker has received it passes on as it came.
@@ -21,9 +27,7 @@ export interface Asked {
 export class Frames {
   readonly #recent: FrameCache
   readonly #file: FrameFile | undefined
-  readonly #making = new Map<string, Promise<ServedFrame>>()
-  /** Frames that somebody asked for while they were made for another: they may be on their way to both. */
-  readonly #shared = new WeakSet<ServedFrame>()
+  readonly #making = new Map<string, Making>()
   readonly counters = { kept: 0, made: 0 }
 
   constructor(file?: FrameFile) {
@@ -48,7 +52,11 @@ export class Frames {
       this.counters.kept++
       return kept
     }
-    return this.#make(key, make, (frame) => this.#put(key, frame))
+    const { frame: made } = this.#make(key, make)
+    const frame = await made
+    this.#recent.put(key, frame)
+    this.#file?.put(key, frame)
+    return frame
   }
 
   /** A frame that came from a peer, verified; no block of it is missing. The caller may not look at it any more. */
@@ -62,37 +70,27 @@ export class Frames {
   async prepare(asked: Asked, make: () => Promise<ServedFrame>): Promise<number> {
     const key = keyOf(asked)
     if (this.#file === undefined || this.#file.has(key)) return 0
-    const frame = await this.#make(key, make, () => {})
+    const making = this.#make(key, make)
+    const frame = await making.frame
     const { byteLength } = frame.payload
     this.#file.put(key, frame, () => {
-      if (!this.#shared.has(frame)) letGo(frame.payload)
+      if (making.users === 1) letGo(frame.payload)
     })
     return byteLength
   }
 
   /** Whoever asks for a frame that is in the making gets that one. */
-  #make(key: string, make: () => Promise<ServedFrame>, put: (frame: ServedFrame) => void): Promise<ServedFrame> {
+  #make(key: string, make: () => Promise<ServedFrame>): Making {
     const others = this.#making.get(key)
     if (others !== undefined) {
-      return others.then((frame) => {
-        this.#shared.add(frame)
-        return frame
-      })
+      others.users++
+      return others
     }
-    const making = make()
-      .then((frame) => {
-        this.counters.made++
-        put(frame)
-        return frame
-      })
-      .finally(() => this.#making.delete(key))
+    const frame = make().finally(() => this.#making.delete(key))
+    const making = { frame, users: 1 }
     this.#making.set(key, making)
+    this.counters.made++
     return making
-  }
-
-  #put(key: string, frame: ServedFrame): void {
-    this.#recent.put(key, frame)
-    this.#file?.put(key, frame)
   }
 }
 

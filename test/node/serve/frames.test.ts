@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FrameFile } from '../../../node/serve/frame-file.ts'
@@ -65,6 +66,22 @@ test('what a peer sent, and what was prepared, is served though more came since 
     frames.keep(asked(3), frame(3, RECENT_BYTES))
     for (const block of [1, 2]) assert.equal((await frames.frame(asked(block), never)).payload, frame(block).payload)
     assert.is(frames.bytes, 20 + RECENT_BYTES)
+  }))
+
+test('who joins while a frame is prepared has it whole, also where it cannot be kept', () =>
+  withDirectory(async (directory) => {
+    const file = (await FrameFile.open(join(directory, 'frames'), 1024, silentLog))!
+    const frames = new Frames(file)
+    // Longer than the file, so that it is given up at once.
+    const long = frame(1, 64 * 1024)
+    const made = Promise.withResolvers<ServedFrame>()
+    const prepared = frames.prepare(asked(1), () => made.promise)
+    const joined = Promise.all([frames.frame(asked(1), never), frames.frame(asked(1), never)])
+    await setTimeout(10)
+    made.resolve(long)
+    assert.is(await prepared, 64 * 1024)
+    for (const { payload } of await joined) assert.equal(payload, frame(1, 64 * 1024).payload)
+    await file.close()
   }))
 
 test('without a file the last frames are kept, and nothing is prepared', async () => {
