@@ -7,6 +7,7 @@
  *          [--first A.img --second B.img] [--runs N] [--quick] [--json FILE]
  *     npm run bench -- transfer [A.img B.img] [--runs N] [--json]
  *     npm run bench -- scale [WANTED.img] [--images 20] [--blocks 1500000] [--json]
+ *     npm run bench -- growth [WANTED.img] [--json]
  *     npm run bench -- builder [--json]
  *     npm run bench -- slurm [A.img B.img] [--runs N] [--ways none,hooks,seeds,sbcast,lz4] [--json]
  *     npm run bench -- orders [--hosts 1000] [--json]
@@ -22,6 +23,7 @@ import { withDirectory } from '../support/temporary.ts'
 import { benchBuilder } from './builder.ts'
 import { runComparison, WORKS } from './compare.ts'
 import { debianPair } from './debian.ts'
+import { benchGrowth, printGrowth } from './growth.ts'
 import { benchOrders } from './orders.ts'
 import { benchScale } from './scale.ts'
 import { benchSlurm } from './slurm.ts'
@@ -31,7 +33,7 @@ import { benchTransfer } from './transfer.ts'
 const RUNS = 3
 const QUICK_IMAGE_BYTES = 1024 ** 3
 const USAGE =
-  'usage: npm run bench [-- WORK...] [--first A.img --second B.img] [--runs N] [--quick] [--json FILE] | -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | builder | slurm [A.img B.img] [--runs N] | orders [--hosts N]'
+  'usage: npm run bench [-- WORK...] [--first A.img --second B.img] [--runs N] [--quick] [--json FILE] | -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | growth [WANTED.img] | builder | slurm [A.img B.img] [--runs N] | orders [--hosts N]'
 const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
 
 try {
@@ -66,6 +68,12 @@ async function main(): Promise<number> {
   if (what === 'scale' && paths.length <= 1) {
     const wanted = paths[0] ?? (await debianPair(join(ROOT, '.bench'), say))[1]
     await scale(wanted, count(values.images), count(values.blocks), values.json)
+    return 0
+  }
+  if (what === 'growth' && paths.length <= 1) {
+    const wanted = paths[0] ?? (await debianPair(join(ROOT, '.bench'), say))[1]
+    const growth = await benchGrowth(wanted, say)
+    console.log(values.json ? JSON.stringify({ wanted, ...growth }) : `\n${printGrowth(growth, style)}`)
     return 0
   }
   if (what === 'builder' && paths.length === 0) {

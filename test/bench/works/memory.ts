@@ -1,10 +1,9 @@
-import { randomFillSync } from 'node:crypto'
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { publishOn, withMesh } from '../../support/nodes.ts'
 import { withDirectory } from '../../support/temporary.ts'
 import { measure, peakBytes } from '../measure.ts'
 import type { Check } from '../rows.ts'
+import { SYNTHETIC_CUT, writeImage } from '../synthetic.ts'
 import { checkSame } from '../tools/programs.ts'
 import type { Bench, Work } from './work.ts'
 
@@ -14,11 +13,6 @@ const FETCH_MS = 400_000
 const MEMORY_MB_MOST = 200
 /** What may still be called the same. */
 const GROWTH_MOST = 1.15
-/** As much of an image is in use as of the batch worker's, in blocks of its mean length. */
-const USED = 0.35
-const CUT = 'fixed:16384'
-const STRETCH_BYTES = 16 * 1024 * 1024
-const PAGE_BYTES = 4096
 
 interface Peaks {
   readonly fetching: number
@@ -60,7 +54,7 @@ function peaksWith(size: number, { say }: Bench): Promise<Peaks> {
     const file = join(directory, 'image')
     await writeImage(file, size)
     return withMesh(directory, 2, async ({ builder, workers }) => {
-      await publishOn(builder, file, 'image', CUT)
+      await publishOn(builder, file, 'image', SYNTHETIC_CUT)
       const pids = [builder, ...workers].map(({ pid }) => pid)
       const { result } = await measure(pids, () =>
         Promise.all(workers.map(({ api }) => api.fetch('image', {}, () => {}, AbortSignal.timeout(FETCH_MS)))),
@@ -72,20 +66,4 @@ function peaksWith(size: number, { say }: Bench): Promise<Peaks> {
       return peaks
     })
   })
-}
-
-/** Stretches of data and holes in turn; half of each page is random, half is the same letter, so it can be compressed. */
-async function writeImage(path: string, size: number): Promise<void> {
-  const handle = await open(path, 'w')
-  try {
-    await handle.truncate(size)
-    const stretch = Buffer.allocUnsafe(Math.round((STRETCH_BYTES * USED) / PAGE_BYTES) * PAGE_BYTES)
-    for (let at = 0; at < size; at += STRETCH_BYTES) {
-      randomFillSync(stretch)
-      for (let page = 0; page < stretch.length; page += PAGE_BYTES) stretch.fill('a', page, page + PAGE_BYTES / 2)
-      await handle.write(stretch, 0, stretch.length, at)
-    }
-  } finally {
-    await handle.close()
-  }
 }
