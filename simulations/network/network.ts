@@ -7,6 +7,7 @@
 import type { VirtualClock } from '../clock.ts'
 import { FairShare, FLOW_LINKS, NO_LINK } from './fair.ts'
 import { Connection, Flows, type Frame } from './flows.ts'
+import { Leftover } from './leftover.ts'
 
 export interface Link {
   readonly upBytes: number
@@ -35,6 +36,7 @@ export class Network {
   readonly #init: NetworkInit
   readonly #clock: VirtualClock
   readonly #capacity: Float64Array
+  readonly #leftover: Leftover
   readonly #fair: FairShare
   readonly #flows = new Flows()
   /** Flows whose last frame went through in the quantum before. */
@@ -43,6 +45,7 @@ export class Network {
   /** Flows or capacities are others than when the rates were worked out. */
   #changed = true
   #stepping = false
+  #nextStepMs = 0
   readonly #gone: Uint8Array
   /** Hosts of different islands do not reach each other. */
   readonly #island: Uint16Array
@@ -60,7 +63,8 @@ export class Network {
       this.#capacity[2 * i + 1] = downBytes
     })
     this.#rackOf = Int32Array.from(hosts, ({ rack }) => rack)
-    this.#fair = new FairShare(this.#capacity)
+    this.#leftover = new Leftover(this.#capacity, init.quantumMs / 1000)
+    this.#fair = new FairShare(this.#leftover.capacity)
     this.#gone = new Uint8Array(hosts.length)
     this.#island = new Uint16Array(hosts.length)
     this.#usedBytes = new Float64Array(this.#capacity.length)
@@ -113,6 +117,8 @@ export class Network {
     if (connection.queue.length > 1) return
     if (connection.at < 0) this.#add(connection, bytes)
     else this.#flows.left[connection.at] = bytes
+    const restMs = this.#nextStepMs - this.#clock.now()
+    if (restMs > 0) this.#leftover.waits(this.#flows.links, connection.at * FLOW_LINKS, restMs / 1000)
   }
 
   /** What has not been sent yet is not sent any more; what was, arrives no more. */
@@ -226,9 +232,10 @@ export class Network {
       this.#stepping = false
       return
     }
-    if (this.#changed) this.#share()
+    if (this.#leftover.next() || this.#changed) this.#share()
     this.#changed = false
     this.#flow(this.#init.quantumMs / 1000)
+    this.#nextStepMs = this.#clock.now() + this.#init.quantumMs
     this.#clock.after(this.#init.quantumMs, () => this.#step())
   }
 
@@ -250,6 +257,8 @@ export class Network {
       sent[at]! += used
       const i = at * FLOW_LINKS
       for (let k = i; k < i + FLOW_LINKS; k++) if (links[k] !== NO_LINK) usedBytes[links[k]!]! += used
+      if (used < budget) this.#leftover.ended(links, i, budget - used)
+      else this.#leftover.waits(links, i, seconds)
     }
   }
 

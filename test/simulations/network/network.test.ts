@@ -14,12 +14,18 @@ interface World {
 }
 
 /** Hosts of one rate, so many in each rack; uplinks of `uplink`. */
-function world(perRack: readonly number[], uplink = Number.POSITIVE_INFINITY, latencyMs = 0, rackLatencyMs = 0): World {
+function world(
+  perRack: readonly number[],
+  uplink = Number.POSITIVE_INFINITY,
+  latencyMs = 0,
+  rackLatencyMs = 0,
+  quantumMs = QUANTUM_MS,
+): World {
   const clock = new VirtualClock()
   const link: Link = { upBytes: RATE, downBytes: RATE }
   const hosts = perRack.flatMap((count, rack) => Array.from({ length: count }, () => ({ ...link, rack })))
   const racks = perRack.map(() => ({ upBytes: uplink, downBytes: uplink }))
-  return { clock, network: new Network({ clock, hosts, racks, rackLatencyMs, latencyMs, quantumMs: QUANTUM_MS }) }
+  return { clock, network: new Network({ clock, hosts, racks, rackLatencyMs, latencyMs, quantumMs }) }
 }
 
 /** Sends and notes when it arrived; undefined until then. */
@@ -72,6 +78,37 @@ test('when one is done, the others have its share', () => {
   net.clock.run(10_000)
   near(short.atMs, 1000)
   near(long.atMs, 1500)
+})
+
+test('small frames that follow one another lose nothing of a link to the quantum that they end in', () => {
+  const quantumMs = 8
+  const net = world([5], Number.POSITIVE_INFINITY, 0, 0, quantumMs)
+  // Four connections share the link; each has a frame of 5 ms, alone, after the other.
+  const frameBytes = (RATE * 5) / 1000
+  let arrived = 0
+  for (let to = 1; to <= 4; to++) {
+    const connection = net.network.connect(0, to)
+    const next = (): void => {
+      arrived++
+      net.network.send(connection, frameBytes, next)
+    }
+    net.network.send(connection, frameBytes, next)
+  }
+  net.clock.run(10_000)
+  const bytes = arrived * frameBytes
+  assert.ok(bytes > 0.95 * 10 * RATE && bytes <= 10 * RATE, `${bytes} bytes in 10 s at ${RATE} a second`)
+})
+
+test('what ended flows leave is lost where nobody else is there to have it', () => {
+  const net = world([2], Number.POSITIVE_INFINITY, 0, 0, 8)
+  const first = sent(net, 0, 1, RATE / 250)
+  let second = first
+  net.clock.after(100, () => {
+    second = sent(net, 0, 1, RATE)
+  })
+  net.clock.run(10_000)
+  near(first.atMs, 4)
+  near(second.atMs, 1100, 8)
 })
 
 test('frames of a connection arrive in their order, and as one would', () => {
