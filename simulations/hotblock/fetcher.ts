@@ -142,6 +142,12 @@ export class Fetcher {
     this.#fill()
   }
 
+  /** The first of what a coarse frame stands for is here: others can have it, and soon the rest. */
+  begun(request: number, sent: readonly number[]): void {
+    if (!this.#asked.has(request) || !this.active) return
+    this.#announce(sent, (item) => this.#node.holding.begin(item))
+  }
+
   frame(server: VirtualNode, request: number, sent: readonly number[], bytes: number, wireBytes: number): void {
     const { ledger, clock } = this.#node.world.run
     const asked = this.#asked.get(request)
@@ -364,16 +370,22 @@ export class Fetcher {
   #keep(server: VirtualNode, items: readonly number[], outcome: Uint8Array, bytes: number): void {
     const { holding, index, world } = this.#node
     const { ledger, cluster } = world.run
-    const held: number[] = []
+    const fresh = items.filter((item, i) => outcome[i] === ITEM_GOOD && !holding.has(item))
     let freshBytes = 0
-    items.forEach((item, i) => {
-      if (outcome[i] !== ITEM_GOOD || holding.has(item)) return
-      freshBytes += cluster.image.lengths[item]!
-      const piece = holding.add(item)
-      if (piece !== undefined) held.push(piece)
-    })
+    for (const item of fresh) freshBytes += cluster.image.lengths[item]!
+    this.#announce(fresh, (item) => holding.add(item))
     ledger.arrived(server.index, index, freshBytes, bytes - freshBytes)
-    if (held.length > 0) this.#node.server.note(held, [])
+    for (const item of fresh) this.#node.server.awaited.here(item)
+  }
+
+  /** @param take what makes the item one that others can have, and says which piece they can have whole now */
+  #announce(items: readonly number[], take: (item: number) => number | undefined): void {
+    const pieces: number[] = []
+    for (const item of items) {
+      const piece = take(item)
+      if (piece !== undefined) pieces.push(piece)
+    }
+    if (pieces.length > 0) this.#node.server.note(pieces, [])
   }
 
   #finish(): void {

@@ -5,6 +5,7 @@ import { ServeMachine } from '../../node/decisions/serve.ts'
 import { Spread } from '../../node/decisions/spread.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
 import type { Connection } from '../network/flows.ts'
+import { Awaited } from './awaited.ts'
 import type { VirtualNode } from './node.ts'
 import { AHEAD_BYTES, FRAME_OVERHEAD_BYTES, packMs } from './world.ts'
 
@@ -33,6 +34,7 @@ export class Server {
   readonly #byClient = new Map<VirtualNode, Serving>()
   readonly #spread = new Spread()
   readonly #held = new Set<number>()
+  readonly awaited = new Awaited()
   readonly #getting = new Map<number, VirtualNode | undefined>()
   #telling = false
   #toldAt = Number.NEGATIVE_INFINITY
@@ -205,19 +207,34 @@ export class Server {
     const node = this.#node
     const { ledger, network, cluster } = node.world.run
     const { key, client, connection } = serving
-    const sent = items.every((item) => node.holding.has(item)) ? items : items.filter((item) => node.holding.has(item))
+    const { holding } = node
+    const sent = items.every((item) => holding.offers(item)) ? items : items.filter((item) => holding.offers(item))
     const bytes = this.#bytes(sent)
     const wireBytes = Math.ceil(bytes * cluster.image.wireRatio) + FRAME_OVERHEAD_BYTES
     this.#machine.made(node.now, key, request, wireBytes)
     if (!connection.closed && !node.gone) {
       ledger.sent(node.index, bytes)
       serving.onWay.set(request, bytes)
-      network.send(connection, wireBytes, () => {
-        serving.onWay.delete(request)
-        this.#machine.finished(node.now, key, request)
-        this.#pump()
+      const startedAt = node.now
+      let firstMs = 0
+      const arrived = (): void => {
+        if (!serving.onWay.delete(request)) return
         if (client.fetcher === undefined || client.gone) ledger.lost(bytes)
         else client.fetcher.frame(node, request, sent, bytes, wireBytes)
+      }
+      const firstBytes = Math.ceil(wireBytes / cluster.grain)
+      if (firstBytes < wireBytes) {
+        network.send(connection, firstBytes, () => {
+          firstMs = node.now - startedAt
+          client.fetcher?.begun(request, sent)
+        })
+      }
+      network.send(connection, firstBytes < wireBytes ? wireBytes - firstBytes : wireBytes, () => {
+        this.#machine.finished(node.now, key, request)
+        this.#pump()
+        const lacking = sent.filter((item) => !holding.has(item))
+        if (lacking.length === 0) arrived()
+        else this.awaited.wait(lacking, () => node.world.run.clock.after(firstMs, arrived))
       })
     } else this.#machine.finished(node.now, key, request)
     this.#pump()

@@ -87,4 +87,13 @@ test('what bystanders have in other images comes from them, and the builder send
   assert.ok(makespanOf(cluster, run) <= 1.5 * boundOf(cluster), `${makespanOf(cluster, run)} s`)
 })
 
+test('a coarse run says what a fine one does: coarse frames are passed on while they still come', () => {
+  const groups = [{ name: 'node', nodes: 60 }]
+  const image = { size: '1200 MB' }
+  const fine = played({ groups, image })
+  const coarse = played({ groups, image, grain: 5 })
+  const ratio = makespanOf(coarse.cluster, coarse.run) / makespanOf(fine.cluster, fine.run)
+  assert.ok(Math.abs(ratio - 1) <= 0.12, `${ratio} ×`)
+})
+
 test.run()

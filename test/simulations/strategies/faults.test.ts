@@ -23,29 +23,40 @@ function survives(name: StrategyName, changed: Record<string, unknown>, seed = 1
   )
 }
 
-for (const name of STRATEGY_NAMES) {
-  test(`${name}: nodes crash`, () => {
-    survives(name, { faults: [{ kind: 'loss', part: 0.3, atSeconds: 0.1, overSeconds: 3 }] })
+/** Coarse frames are passed on while they still come. */
+const COARSE = { image: { size: '256 MiB' }, grain: 4 }
+const VARIANTS = [
+  ...STRATEGY_NAMES.map((name) => ({ name, what: name as string, image: {} })),
+  { name: 'hotblock' as const, what: 'hotblock, coarse', image: COARSE },
+]
+
+for (const { name, what, image } of VARIANTS) {
+  test(`${what}: nodes crash`, () => {
+    survives(name, { ...image, faults: [{ kind: 'loss', part: 0.3, atSeconds: 0.1, overSeconds: 3 }] })
   })
 
-  test(`${name}: nodes vanish`, () => {
-    survives(name, { faults: [{ kind: 'loss', part: 0.3, atSeconds: 0.1, overSeconds: 3, how: 'vanish' }] })
+  test(`${what}: nodes vanish`, () => {
+    survives(name, { ...image, faults: [{ kind: 'loss', part: 0.3, atSeconds: 0.1, overSeconds: 3, how: 'vanish' }] })
   })
 
-  test(`${name}: nodes stall`, () => {
-    survives(name, { faults: [{ kind: 'stall', nodes: 4, atSeconds: 0.2 }] })
+  test(`${what}: nodes stall`, () => {
+    survives(name, { ...image, faults: [{ kind: 'stall', nodes: 4, atSeconds: 0.2 }] })
   })
 
-  test(`${name}: nodes send wrong bytes`, () => {
-    survives(name, { faults: [{ kind: 'wrong', nodes: 3 }] })
+  test(`${what}: nodes send wrong bytes`, () => {
+    survives(name, { ...image, faults: [{ kind: 'wrong', nodes: 3 }] })
   })
 
-  test(`${name}: a rack is cut off, and comes back`, () => {
-    survives(name, { faults: [{ kind: 'partition', racks: [1], fromSeconds: 0.3, untilSeconds: 40 }] })
+  test(`${what}: a rack is cut off, and comes back`, () => {
+    survives(name, { ...image, faults: [{ kind: 'partition', racks: [1], fromSeconds: 0.3, untilSeconds: 40 }] })
   })
 
-  test(`${name}: slow nodes, and uplinks that others use too`, () => {
-    survives(name, { faults: [{ kind: 'slow', nodes: 4, factor: 20 }], load: [{ part: 0.8, untilSeconds: 10 }] })
+  test(`${what}: slow nodes, and uplinks that others use too`, () => {
+    survives(name, {
+      ...image,
+      faults: [{ kind: 'slow', nodes: 4, factor: 20 }],
+      load: [{ part: 0.8, untilSeconds: 10 }],
+    })
   })
 }
 
@@ -62,7 +73,7 @@ test('all of it together, at random', () => {
     ]
     const arrival = { kind: 'spread', overSeconds: seconds(10) }
     const seed = integer(random, 0, 1e6)
-    for (const name of STRATEGY_NAMES) survives(name, { faults, arrival, untilSeconds: 7200 }, seed)
+    for (const { name, image } of VARIANTS) survives(name, { ...image, faults, arrival, untilSeconds: 7200 }, seed)
   })
 })
 
