@@ -1,7 +1,8 @@
 /**
  * Whom to serve next. Pure: requests, completions and the time come in, frames to make come out.
  *
- * Sessions take turns, so that one eager peer does not hold up the others. Frames in the making are bounded, and with
+ * What this node has sent least goes first, as long as nobody waits for long; else, and among equals, sessions take turns, so
+ * that one eager peer does not hold up the others. Frames in the making are bounded, and with
  * them disk reads and threads; so are frames that were made and that their peers have not taken yet, and with them
  * memory: a peer that reads slowly, or not at all, fills its own share and no other's. What a session may keep waiting is
  * bounded, and what exceeds it is told to come back. Under an upload limit frames start only as the limit allows.
@@ -10,6 +11,7 @@
  * their own allows. So nothing low is ever in the way of what is not, and who is told to come back knows that we live.
  */
 import { Bucket } from './bucket.ts'
+import { SendCounts, type Sends } from './sends.ts'
 
 /** Frames in the making at a time. */
 export const FRAMES_MAKING_MAX = 8
@@ -41,10 +43,16 @@ export const FRAMES_PER_SERVED = 2
 export const SLOW_MS = 500
 export const SLOW_FRAMES = 4
 const FRAME_MS_WEIGHT = 0.1
+/** What has waited for so long goes before what was sent least. */
+export const LATE_MS = 300
+
+const LOW_RANK = Number.MAX_SAFE_INTEGER
 
 interface Waiting {
   readonly request: number
   readonly low: boolean
+  readonly at: number
+  readonly sends: Sends
 }
 
 interface Active {
@@ -89,6 +97,7 @@ export class ServeMachine {
   #turns = 0
   /** Milliseconds from the start of a frame until its peer took it, smoothed. */
   #frameMs = 0
+  readonly #sends = new SendCounts()
   readonly #bucket: Bucket
   readonly #lowBucket: Bucket
   #queued = 0
@@ -147,12 +156,15 @@ export class ServeMachine {
     if (state.active.size > 0) this.#ended.set(session, state)
   }
 
-  /** @returns true if it will be started by a later `next`; false: tell the peer that the node is busy */
-  request(now: number, session: string, request: number, low: boolean = false): boolean {
+  /**
+   * @param frame a number that stands for what is asked for
+   * @returns true if it will be started by a later `next`; false: tell the peer that the node is busy
+   */
+  request(now: number, session: string, request: number, frame: number, low: boolean = false): boolean {
     const state = this.#sessions.get(session)
     if (state === undefined || state.queue.length >= SESSION_QUEUE_MAX || this.#queued >= QUEUE_MAX) return false
     if (low && (this.#queued > this.#queuedLow || this.#lowBucket.waitMs(now) > 0)) return false
-    state.queue.push({ request, low })
+    state.queue.push({ request, low, at: now, sends: this.#sends.of(frame) })
     this.#waits(state)
     this.#queued++
     if (low) this.#queuedLow++
@@ -205,8 +217,10 @@ export class ServeMachine {
     while (this.#mayStart(now)) {
       const state = this.#turn(now)
       if (state === undefined) break
-      const { request, low } = state.queue.splice(firstOf(state), 1)[0]!
-      this.#unqueued({ request, low })
+      const waiting = state.queue.splice(nextOf(state, now), 1)[0]!
+      const { request, low } = waiting
+      this.#unqueued(waiting)
+      waiting.sends.count++
       if (state.active.size === 0) {
         state.startedAt = now
         state.quick = true
@@ -241,30 +255,16 @@ export class ServeMachine {
 
   #turn(now: number): Session | undefined {
     const isFull = this.#servedQuickly(now) >= this.#servedMax()
-    return isFull ? this.#nextGoingOn() : this.#nextWaiting()
-  }
-
-  /** Of those that are served already, the one whose turn is next. */
-  #nextGoingOn(): Session | undefined {
     let next: Session | undefined
-    let nextIsLow = true
-    for (const state of this.#goingOn) {
-      const isLow = state.queue[firstOf(state)]!.low
-      if (next !== undefined && (isLow === nextIsLow ? state.turnAt > next.turnAt : isLow)) continue
+    let nextRank = Number.POSITIVE_INFINITY
+    for (const state of isFull ? this.#goingOn : this.#waiting.values()) {
+      if (state.active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
+      const rank = rankOf(state.queue[nextOf(state, now)]!, now)
+      if (rank > nextRank || (rank === nextRank && next !== undefined && next.turnAt < state.turnAt)) continue
       next = state
-      nextIsLow = isLow
+      nextRank = rank
     }
     return next
-  }
-
-  #nextWaiting(): Session | undefined {
-    let lowest: Session | undefined
-    for (const state of this.#waiting.values()) {
-      if (state.active.size >= SESSION_FRAMES_ACTIVE_MAX) continue
-      if (!state.queue[firstOf(state)]!.low) return state
-      lowest ??= state
-    }
-    return lowest
   }
 
   /** Keeps the lists: whether the session waits, and whether it may go on. A Map keeps the order of insertion. */
@@ -306,8 +306,21 @@ export class ServeMachine {
   }
 }
 
-/** Which of a session's requests is its next: what is not low, in the order in which it came. */
-function firstOf({ queue }: Session): number {
-  const at = queue.findIndex(({ low }) => !low)
-  return at === -1 ? 0 : at
+/** Which of a session's requests is its next: the one of the least rank, of those the first that came. */
+function nextOf({ queue }: Session, now: number): number {
+  let next = 0
+  let nextRank = Number.POSITIVE_INFINITY
+  for (let at = 0; at < queue.length; at++) {
+    const rank = rankOf(queue[at]!, now)
+    if (rank >= nextRank) continue
+    next = at
+    nextRank = rank
+  }
+  return next
+}
+
+/** The less the sooner: what has waited for long, what was sent least, and last what is low. */
+function rankOf({ low, at, sends }: Waiting, now: number): number {
+  if (low) return LOW_RANK
+  return now - at >= LATE_MS ? -1 : sends.count
 }

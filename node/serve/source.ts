@@ -140,7 +140,7 @@ export class BlockServer implements BlockSource {
       frame: (request, hashes, lengths, low = false) => {
         if (waiting.has(request)) throw new HotblockError('BAD_MESSAGE', 'the peer used a request number twice')
         const now = this.#init.clock.now()
-        if (!this.#machine.request(now, key, request, low)) {
+        if (!this.#machine.request(now, key, request, firstWord(hashes), low)) {
           // Who fetches ahead of time is told to wait as a matter of course.
           if (!low) this.counters.refused++
           return Promise.resolve(undefined)
@@ -288,6 +288,11 @@ export class BlockServer implements BlockSource {
       }
     }
   }
+}
+
+/** What stands for a frame where it need not be told from all others. */
+function firstWord(hashes: Uint8Array): number {
+  return new DataView(hashes.buffer, hashes.byteOffset).getUint32(0)
 }
 
 /** The last row that begins at the offset or before it. */

@@ -133,7 +133,7 @@ export class Server {
       node.world.run.network.follow(serving.connection, () => client.fetcher?.claimed(node, request, kept))
       return
     }
-    if (!this.#machine.request(node.now, serving.key, request)) {
+    if (!this.#machine.request(node.now, serving.key, request, items[0]!)) {
       node.tell(client, () => client.fetcher?.busy(node, request))
       return
     }

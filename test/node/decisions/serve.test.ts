@@ -4,6 +4,7 @@ import {
   FRAMES_ACTIVE_MAX,
   FRAMES_MAKING_MAX,
   FRAMES_PER_SERVED,
+  LATE_MS,
   QUEUE_MAX,
   SERVED_FIRST,
   SERVED_MAX,
@@ -21,13 +22,13 @@ function withSessions(count: number, requests: number, rate?: number, isNew = fa
   const machine = new ServeMachine(rate)
   for (let frame = 0; !isNew && frame < SERVED_MAX * FRAMES_PER_SERVED; frame++) {
     if (frame === 0) machine.open('before')
-    machine.request(0, 'before', frame)
+    machine.request(0, 'before', frame, frame)
     complete(machine, machine.next(0), 0)
   }
   machine.closed('before')
   for (let s = 0; s < count; s++) {
     assert.ok(machine.open(`s${s}`))
-    for (let r = 0; r < requests; r++) assert.ok(machine.request(0, `s${s}`, r))
+    for (let r = 0; r < requests; r++) assert.ok(machine.request(0, `s${s}`, r, 1000 * (s + 1) + r))
   }
   return machine
 }
@@ -51,6 +52,43 @@ test('sessions take turns of a few frames, whoever asked first', () => {
     machine.next(0).map(({ session, request }) => `${session}/${request}`),
     ['s1/2', 's1/3', 's2/2', 's2/3'],
   )
+})
+
+test('what was sent least goes first: all ask for a new frame and for one that many have', () => {
+  const [common, rare] = [7_000, 8_000]
+  const machine = withSessions(6, 0)
+  for (let s = 0; s < 3; s++) machine.request(0, `s${s}`, 1, common)
+  complete(machine, machine.next(0))
+  for (let s = 0; s < 4; s++) machine.request(0, `s${s}`, 2, common)
+  for (let s = 0; s < 4; s++) machine.request(0, `s${s}`, 3, rare)
+  assert.equal(
+    machine
+      .next(0)
+      .slice(0, 3)
+      .map(({ request }) => request),
+    [3, 3, 3],
+  )
+})
+
+test('who asks for what goes out often has it all the same, after a while', () => {
+  const machine = withSessions(2, 0)
+  const common = 7_000
+  for (let i = 0; i < 9; i++) {
+    machine.request(0, 's0', i, common)
+    complete(machine, machine.next(0))
+  }
+  machine.request(0, 's0', 100, common)
+  let now = 0
+  let answered: number | undefined
+  // All the time somebody else asks for something new.
+  for (let request = 0; answered === undefined && now < 10 * LATE_MS; request++) {
+    now += 10
+    for (let i = 0; i < 8; i++) machine.request(now, 's1', 1000 + 8 * request + i, 1000 + 8 * request + i)
+    const starts = machine.next(now)
+    if (starts.some(({ session }) => session === 's0')) answered = now
+    for (const { session, request } of starts.slice(0, 1)) machine.finished(now, session, request)
+  }
+  assert.ok(answered !== undefined && answered <= LATE_MS + 100, `after ${answered} ms`)
 })
 
 test('at first few sessions are served side by side, and more and more of them', () => {
@@ -119,7 +157,7 @@ test('who is slow where others are not takes no place', () => {
     for (const { session, request } of starts) machine.made(0, session, request, 1)
   }
   machine.open('late')
-  machine.request(0, 'late', 0)
+  machine.request(0, 'late', 0, 1)
   assert.equal(machine.next(SLOW_MS), [])
   assert.equal(machine.next(SLOW_MS + 1), [{ session: 'late', request: 0 }])
 })
@@ -132,7 +170,7 @@ test('a session that ends frees its place only when what was started for it is d
   assert.is(machine.queued, 0)
   assert.is(machine.making, FRAMES_MAKING_MAX)
   machine.open('s2')
-  machine.request(0, 's2', 0)
+  machine.request(0, 's2', 0, 2)
   assert.equal(machine.next(0), [], 'opening sessions anew does not get more made at a time')
   complete(machine, starts)
   assert.is(machine.active, 0)
@@ -141,10 +179,10 @@ test('a session that ends frees its place only when what was started for it is d
 
 test('queues are bounded and a full one says so', () => {
   const machine = withSessions(1, SESSION_QUEUE_MAX)
-  assert.not(machine.request(0, 's0', 99))
+  assert.not(machine.request(0, 's0', 99, 1))
   const crowded = withSessions(QUEUE_MAX / SESSION_QUEUE_MAX, SESSION_QUEUE_MAX)
   crowded.open('late')
-  assert.not(crowded.request(0, 'late', 0))
+  assert.not(crowded.request(0, 'late', 0, 1))
 })
 
 test('sessions are bounded and a place is free again when one ends', () => {
@@ -157,22 +195,22 @@ test('sessions are bounded and a place is free again when one ends', () => {
 test('what nobody waits for is refused while others wait, and taken when none do', () => {
   const machine = withSessions(1, SESSION_QUEUE_MAX)
   machine.open('low')
-  assert.not(machine.request(0, 'low', 1, true))
+  assert.not(machine.request(0, 'low', 1, 1, true))
   for (let left = SESSION_QUEUE_MAX; left > 0; ) {
     const starts = machine.next(0)
     left -= starts.length
     complete(machine, starts)
   }
-  assert.ok(machine.request(0, 'low', 1, true))
+  assert.ok(machine.request(0, 'low', 1, 1, true))
   assert.equal(machine.next(0), [{ session: 'low', request: 1 }])
 })
 
 test('what waits low lets go first what is not, of the same session and of others', () => {
   const machine = withSessions(0, 0)
   for (const session of ['a', 'b']) machine.open(session)
-  for (const request of [1, 2]) assert.ok(machine.request(0, 'a', request, true))
-  assert.ok(machine.request(0, 'a', 3))
-  assert.ok(machine.request(0, 'b', 4))
+  for (const request of [1, 2]) assert.ok(machine.request(0, 'a', request, request, true))
+  assert.ok(machine.request(0, 'a', 3, 3))
+  assert.ok(machine.request(0, 'b', 4, 4))
   assert.equal(
     machine.next(0).map(({ request }) => request),
     [3, 4, 1, 2],
@@ -185,8 +223,8 @@ test('a limit for what nobody waits for holds, and does not touch the rest', () 
   let low = 0
   let high = 0
   for (let now = 0; now < 10_000; now += 10) {
-    machine.request(now, 'low', now, true)
-    machine.request(now, 'high', now)
+    machine.request(now, 'low', now, now, true)
+    machine.request(now, 'high', now, now)
     for (const { session, request } of machine.next(now)) {
       if (session === 'low') low++
       else high++
@@ -194,7 +232,7 @@ test('a limit for what nobody waits for holds, and does not touch the rest', () 
       machine.finished(now, session, request)
     }
     // What came before it is through: the low one may come in the next round.
-    if (machine.request(now, 'low', now + 1, true)) {
+    if (machine.request(now, 'low', now + 1, now + 1, true)) {
       for (const { session, request } of machine.next(now)) {
         low++
         machine.made(now, session, request, 500)
@@ -208,7 +246,7 @@ test('a limit for what nobody waits for holds, and does not touch the rest', () 
 })
 
 test('a request of a session that is not open is refused', () => {
-  assert.not(new ServeMachine().request(0, 'nobody', 1))
+  assert.not(new ServeMachine().request(0, 'nobody', 1, 1))
 })
 
 test('what still waits can be cancelled, what was started cannot', () => {
@@ -261,7 +299,7 @@ test('whatever happens, the bounds hold and nothing is lost or leaked', () => {
         machine.closed(session)
         open.delete(session)
       } else if (dice < 0.6) {
-        machine.request(now, session, i, random() < 0.3)
+        machine.request(now, session, i, integer(random, 0, 5), random() < 0.3)
       } else if (dice < 0.65) {
         machine.cancel(session, integer(random, 0, i))
       } else if (started.length > 0) {
