@@ -13,6 +13,7 @@ import {
   TOLD_SESSIONS_MAX,
 } from '../../../node/decisions/swarm-book.ts'
 import { seededRandom } from '../../../protocols/ports.ts'
+import { integer, withSeeds } from '../../support/seeds.ts'
 
 function hint(i: number, rack?: string): PeerHint {
   return { id: `p${i}`, addresses: [], rack }
@@ -112,6 +113,32 @@ test('a rack that was said once is not forgotten by a hint without it', () => {
   book.heardOf(0, [hint(1, 'r')])
   book.heardOf(1, [hint(1)])
   assert.is(book.choose(1, 1)[0]!.rack, 'r')
+})
+
+test('whatever is heard of racks, a choice names each peer once, never the asker, and as many of its rack as there should be', () => {
+  withSeeds(100, (random) => {
+    const book = new SwarmBook(random, 'r0')
+    const rackOf = new Map<string, string | undefined>()
+    let now = 0
+    for (let i = 0; i < 60; i++) {
+      now += random() < 0.02 ? PEER_LIFE_MS + 2 : integer(random, 0, 5)
+      const said = hint(integer(random, 0, 50), random() < 0.2 ? undefined : `r${integer(random, 0, 3)}`)
+      book.heardOf(now, [said])
+      rackOf.set(said.id, said.rack ?? rackOf.get(said.id))
+      const asker = hint(integer(random, 0, 50), `r${integer(random, 0, 3)}`)
+      const all = book.choose(now, Number.POSITIVE_INFINITY)
+      for (const { id, rack } of all) assert.ok(rack === undefined || rack === rackOf.get(id), `${id} in ${rack}`)
+      const count = integer(random, 0, 20)
+      const chosen = book.choose(now, count, asker)
+      const others = all.filter(({ id }) => id !== asker.id)
+      const near = others.filter(({ rack }) => rack === asker.rack).length
+      assert.is(new Set(chosen.map(({ id }) => id)).size, chosen.length)
+      assert.not.ok(chosen.some(({ id }) => id === asker.id))
+      assert.is(chosen.length, Math.min(count, others.length))
+      const wanted = Math.min(near, Math.max(count >> 1, count - (others.length - near)))
+      assert.is(chosen.filter(({ rack }) => rack === asker.rack).length, wanted)
+    }
+  })
 })
 
 test.run()
