@@ -18,7 +18,7 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatBytes, formatCount, formatSeconds, keyValues, makeStyle, table } from '../../node/cli/format.ts'
 import { makeDemoImages } from '../demo/images.ts'
-import { ROOT } from '../support/nodes.ts'
+import { ROOT, useBuilt } from '../support/program.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { benchBuilder } from './builder.ts'
 import { runComparison, WORKS } from './compare.ts'
@@ -44,6 +44,8 @@ try {
 }
 
 async function main(): Promise<number> {
+  say('building what is measured')
+  await useBuilt()
   const first = process.argv[2]
   if (first === undefined || first.startsWith('-') || WORKS.some(({ name }) => name === first)) return compareTools()
   const { values, positionals } = parseArgs({

@@ -1,7 +1,8 @@
 /** hash, publish, delta fetch and cold fetch of a pair of images, with one builder and one worker on this machine. */
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { fetchOn, publishOn, ROOT, startNode, withMesh } from '../support/nodes.ts'
+import { fetchOn, publishOn, startNode, withMesh } from '../support/nodes.ts'
+import { mainProgram } from '../support/program.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { type Cost, cpuSeconds, measure, median, peakBytes } from './measure.ts'
 
@@ -55,7 +56,7 @@ async function once(directory: string, first: string, second: string): Promise<T
 /** The cost of a process that ends by itself: seen last a moment before its end. */
 async function hashCost(file: string): Promise<Cost> {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [join(ROOT, 'node', 'main.ts'), 'hash', file], { stdio: 'ignore' })
+  const child = spawn(process.execPath, [mainProgram(), 'hash', file], { stdio: 'ignore' })
   const last = { cpuSeconds: 0, rssBytes: 0 }
   const look = async (): Promise<void> => {
     try {

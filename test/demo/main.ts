@@ -20,7 +20,8 @@ import {
 } from '../../node/cli/format.ts'
 import { SOCKET_PATH_BYTES_MAX } from '../../node/control/socket.ts'
 import { sameBytes } from '../support/images.ts'
-import { fetchOn, publishOn, ROOT, type RunningNode, withMesh } from '../support/nodes.ts'
+import { fetchOn, publishOn, type RunningNode, withMesh } from '../support/nodes.ts'
+import { ROOT } from '../support/program.ts'
 import { makeDemoImages } from './images.ts'
 
 const WORKERS = 4

@@ -5,9 +5,8 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FetchReport } from '../../node/api.ts'
 import { type ControlClient, connectControl } from '../../node/control/client.ts'
+import { mainProgram, ROOT } from './program.ts'
 
-export const ROOT = join(import.meta.dirname, '..', '..')
-const MAIN = join(ROOT, 'node', 'main.ts')
 const READY_MS = 30_000
 /** Daemons find each other's compiled code here: most of what a start costs is compiling. */
 const COMPILED = join(ROOT, 'node_modules', '.cache', 'hotblock-test')
@@ -40,7 +39,7 @@ export interface RunningNode {
 export async function startNode(options: NodeOptions): Promise<RunningNode> {
   const { home, listen = '/ip4/127.0.0.1/tcp/0', bootstrap = [], trust = [], flags = [], through = [] } = options
   await mkdir(home, { recursive: true })
-  const args = [MAIN, 'daemon', '--json', '--home', home, '--listen', listen, '--floor', '100M']
+  const args = [mainProgram(), 'daemon', '--json', '--home', home, '--listen', listen, '--floor', '100M']
   for (const address of bootstrap) args.push('--bootstrap', address)
   for (const peer of trust) args.push('--trust', peer)
   const log = openSync(`${home}.log`, 'a')

@@ -1,7 +1,8 @@
 /** A Slurm whose nodes each have a hotblock daemon, with one for the controller and a builder, and the hooks installed. */
 import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ROOT, type RunningNode, startNode } from './nodes.ts'
+import { type RunningNode, startNode } from './nodes.ts'
+import { mainProgram } from './program.ts'
 import { type Slurm, startSlurm } from './slurm.ts'
 import { endHooks, type Installed, installHooks, type Settings } from './slurm-hooks.ts'
 
@@ -100,7 +101,7 @@ export async function holders({ nodes }: Pick<SlurmMesh, 'nodes'>, name: string)
 
 async function makeProgram(directory: string): Promise<string> {
   const program = join(directory, 'hotblock')
-  await writeFile(program, `#!/bin/sh\nexec ${process.execPath} ${join(ROOT, 'node', 'main.ts')} "$@"\n`)
+  await writeFile(program, `#!/bin/sh\nexec ${process.execPath} ${mainProgram()} "$@"\n`)
   await chmod(program, 0o755)
   return program
 }

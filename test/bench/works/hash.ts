@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { hashImage } from '../../../node/hashing.ts'
 import { createPool } from '../../../node/pool/pool.ts'
 import { BLOCK_BYTES_DEFAULT } from '../../../protocols/table/constants.ts'
-import { ROOT } from '../../support/nodes.ts'
+import { mainProgram } from '../../support/program.ts'
 import { ratioCheck } from '../rows.ts'
 import { casyncMake } from '../tools/casync.ts'
 import { program, settle } from '../tools/programs.ts'
@@ -19,7 +19,7 @@ export const hash: Work = {
     const list = join(bench.directory, 'rows')
     await writeFile(list, await nonZeroRows(bench.second))
     const tools = [
-      simply('hotblock', [], () => nodeProgram([join(ROOT, 'node', 'main.ts'), 'hash', bench.second])),
+      simply('hotblock', [], () => nodeProgram([mainProgram(), 'hash', bench.second])),
       simply('casync make', ['casync'], () => casyncMake(bench.directory, bench.second)),
       simply(FLOOR, [], () =>
         nodeProgram([join(import.meta.dirname, '..', 'tools', 'sha256-floor.ts'), bench.second, list]),
