@@ -13,7 +13,9 @@ export async function withRsync<T>(
   const own = join(directory, 'rsync')
   await mkdir(own, { recursive: true })
   const [port, config] = [await freePort(), join(own, 'rsyncd.conf')]
-  await writeFile(config, `use chroot = no\n[images]\npath = ${join(file, '..')}\nread only = yes\n`)
+  // As root it would read as nobody, who may not look into others' temporary directories.
+  const user = process.getuid?.() === 0 ? 'uid = 0\ngid = 0\n' : ''
+  await writeFile(config, `use chroot = no\n${user}[images]\npath = ${join(file, '..')}\nread only = yes\n`)
   const server = background('rsync', [
     '--daemon',
     '--no-detach',
