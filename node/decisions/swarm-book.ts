@@ -30,8 +30,6 @@ export const NEAR_SESSIONS = 16
  */
 export const FAR_RACK_SESSIONS = 4
 
-const NOBODY: ReadonlySet<string> = new Set()
-
 /** What one peer says of another. */
 export interface PeerHint {
   readonly id: string
@@ -65,8 +63,6 @@ export class SwarmBook {
   readonly #peers = new Map<string, Known>()
   /** The same, in no order. */
   readonly #list: Known[] = []
-  /** Ids of those that stand in each rack. */
-  readonly #inRack = new Map<string, Set<string>>()
   readonly #sessions = new Map<number, Listener>()
   /** Of those, how many are with peers of each rack. */
   readonly #fromRack = new Map<string, number>()
@@ -131,11 +127,7 @@ export class SwarmBook {
         continue
       }
       known.at = now
-      const rack = hint.rack ?? known.hint.rack
-      const moved = rack !== known.hint.rack
-      if (moved) this.#place(known.hint, false)
-      known.hint = rack === hint.rack ? hint : { ...hint, rack }
-      if (moved) this.#place(known.hint, true)
+      known.hint = hint.rack === undefined && known.hint.rack !== undefined ? { ...hint, rack: known.hint.rack } : hint
     }
     return news.length === 0 ? [] : this.#tell(news)
   }
@@ -143,28 +135,24 @@ export class SwarmBook {
   /** A random choice of the image's peers; for a peer without itself, and with those of its rack first. */
   choose(now: number, count: number, asker?: PeerHint): PeerHint[] {
     this.#prune(now)
-    if (asker?.rack === undefined) return this.#draw(count, ({ id }) => id !== asker?.id)
-    const inRack = this.#inRack.get(asker.rack) ?? NOBODY
-    const itself = this.#peers.has(asker.id) ? 1 : 0
-    const near = inRack.size - (inRack.has(asker.id) ? 1 : 0)
-    const far = this.#list.length - itself - near
-    const nearCount = Math.min(near, Math.max(count >> 1, count - far))
-    const hints = sample([...inRack], nearCount + 1, this.#random)
-      .filter((id) => id !== asker.id)
-      .slice(0, nearCount)
-      .map((id) => this.#peers.get(id)!.hint)
-    hints.push(...this.#draw(count - nearCount, ({ rack, id }) => rack !== asker.rack && id !== asker.id))
-    return hints
+    if (asker?.rack === undefined) return this.#draw(count, asker)
+    const near: PeerHint[] = []
+    const far: PeerHint[] = []
+    for (const { hint } of this.#list) {
+      if (hint.id !== asker.id) (hint.rack === asker.rack ? near : far).push(hint)
+    }
+    const nearCount = Math.min(near.length, Math.max(count >> 1, count - far.length))
+    return [...sample(near, nearCount, this.#random), ...sample(far, count - nearCount, this.#random)]
   }
 
-  /** At random; in large swarms this is asked often, so no more are looked at than have to be. */
-  #draw(count: number, takes: (hint: PeerHint) => boolean): PeerHint[] {
+  /** At random; in large swarms this is asked often, so no more are looked at than are drawn. */
+  #draw(count: number, asker: PeerHint | undefined): PeerHint[] {
     const list = this.#list
     const drawn: PeerHint[] = []
     for (let at = 0; at < list.length && drawn.length < count; at++) {
       this.#swap(at, at + Math.floor(this.#random() * (list.length - at)))
       const { hint } = list[at]!
-      if (takes(hint)) drawn.push(hint)
+      if (hint.id !== asker?.id) drawn.push(hint)
     }
     return drawn
   }
@@ -182,18 +170,6 @@ export class SwarmBook {
     const known = { hint, at: now, index: this.#list.length }
     this.#peers.set(hint.id, known)
     this.#list.push(known)
-    this.#place(hint, true)
-  }
-
-  /** Keeps who stands in which rack. */
-  #place({ id, rack }: PeerHint, stands: boolean): void {
-    if (rack === undefined) return
-    const inRack = this.#inRack.get(rack)
-    if (!stands) {
-      inRack?.delete(id)
-      if (inRack?.size === 0) this.#inRack.delete(rack)
-    } else if (inRack === undefined) this.#inRack.set(rack, new Set([id]))
-    else inRack.add(id)
   }
 
   #forget(id: string): void {
@@ -202,7 +178,6 @@ export class SwarmBook {
     this.#swap(known.index, this.#list.length - 1)
     this.#list.pop()
     this.#peers.delete(id)
-    this.#place(known.hint, false)
   }
 
   #count(rack: string | undefined, by: 1 | -1): void {

@@ -215,23 +215,24 @@ export class Server {
     if (!connection.closed && !node.gone) {
       ledger.sent(node.index, bytes)
       serving.onWay.set(request, bytes)
-      const startedAt = node.now
-      let firstMs = 0
       const arrived = (): void => {
         if (!serving.onWay.delete(request)) return
         if (client.fetcher === undefined || client.gone) ledger.lost(bytes)
         else client.fetcher.frame(node, request, sent, bytes, wireBytes)
       }
-      const firstBytes = Math.ceil(wireBytes / cluster.grain)
-      if (firstBytes < wireBytes) {
+      const startedAt = node.now
+      let firstMs = 0
+      const firstBytes = cluster.grain > 1 ? Math.ceil(wireBytes / cluster.grain) : 0
+      if (firstBytes > 0) {
         network.send(connection, firstBytes, () => {
           firstMs = node.now - startedAt
           client.fetcher?.begun(request, sent)
         })
       }
-      network.send(connection, firstBytes < wireBytes ? wireBytes - firstBytes : wireBytes, () => {
+      network.send(connection, wireBytes - firstBytes, () => {
         this.#machine.finished(node.now, key, request)
         this.#pump()
+        // What still comes to this node is at its client one frame later.
         const lacking = sent.filter((item) => !holding.has(item))
         if (lacking.length === 0) arrived()
         else this.awaited.wait(lacking, () => node.world.run.clock.after(firstMs, arrived))

@@ -228,11 +228,12 @@ export class Network {
   #step(): void {
     for (const flow of this.#emptied) if (flow.at >= 0 && flow.queue.length === 0) this.#remove(flow)
     this.#emptied = []
+    const differs = this.#leftover.next()
     if (this.#flows.count === 0) {
       this.#stepping = false
       return
     }
-    if (this.#leftover.next() || this.#changed) this.#share()
+    if (differs || this.#changed) this.#share()
     this.#changed = false
     this.#flow(this.#init.quantumMs / 1000)
     this.#nextStepMs = this.#clock.now() + this.#init.quantumMs

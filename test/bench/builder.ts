@@ -6,7 +6,8 @@ import { createPool } from '../../node/pool/pool.ts'
 import { BLOCK_BYTES_DEFAULT } from '../../protocols/table/constants.ts'
 import { diffTable, hashesOf } from '../../protocols/table/diff.ts'
 import type { Table } from '../../protocols/table/table.ts'
-import { type FarmProcess, farmCommandOf, REAL_MAIN, startFarmProcess } from '../support/farm/farm-process.ts'
+import { type FarmProcess, farmCommandOf, startFarmProcess } from '../support/farm/farm-process.ts'
+import { mainProgram } from '../support/program.ts'
 import { withDirectory } from '../support/temporary.ts'
 
 export interface BuilderResult {
@@ -42,7 +43,7 @@ const CUT = { cut: 'auto', blockBytes: BLOCK_BYTES_DEFAULT }
 /** Builds with a farm of its own whose caches are empty; root, and some minutes. */
 export function benchBuilder(say: (text: string) => void): Promise<BuilderResult> {
   return withDirectory(async (directory) => {
-    const farm = await startFarmProcess(join(directory, 'farm'), [], REAL_MAIN)
+    const farm = await startFarmProcess(join(directory, 'farm'), [], mainProgram())
     try {
       const times: { what: string; seconds: number; stages: string }[] = []
       const timed = async (what: string, wanted: Wanted): Promise<Built> => {
@@ -93,7 +94,7 @@ async function build(farm: FarmProcess, directory: string, wanted: Wanted): Prom
     ...packages.map((each) => `<package>${each}</package>`),
   ]
   await writeFile(file, `<image>${elements.join('')}</image>\n`)
-  const { status, stdout, stderr } = await farmCommandOf(REAL_MAIN, farm.home, 'build', file, '--wait', '--json')
+  const { status, stdout, stderr } = await farmCommandOf(mainProgram(), farm.home, 'build', file, '--wait', '--json')
   if (status !== 0) throw new Error(`${name}: ${stdout}${stderr}`)
   const { image, build: made } = JSON.parse(stdout)
   return { ...image, existing: made === undefined }

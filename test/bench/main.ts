@@ -18,7 +18,8 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { formatBytes, formatCount, formatSeconds, keyValues, makeStyle, table } from '../../node/cli/format.ts'
 import { makeDemoImages } from '../demo/images.ts'
-import { ROOT, useBuilt } from '../support/program.ts'
+import { useBuilt } from '../support/program.ts'
+import { ROOT } from '../support/sources.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { benchBuilder } from './builder.ts'
 import { runComparison, WORKS } from './compare.ts'
@@ -32,6 +33,15 @@ import { benchTransfer } from './transfer.ts'
 /** Rounds of each measurement, where nothing else is said. */
 const RUNS = 3
 const QUICK_IMAGE_BYTES = 1024 ** 3
+/** How many files each command takes that is no comparison. */
+const FILES: Readonly<Record<string, readonly number[]>> = {
+  transfer: [0, 2],
+  scale: [0, 1],
+  growth: [0, 1],
+  builder: [0],
+  slurm: [0, 2],
+  orders: [0],
+}
 const USAGE =
   'usage: npm run bench [-- WORK...] [--first A.img --second B.img] [--runs N] [--quick] [--json FILE] | -- transfer [A.img B.img] [--runs N] | scale [WANTED.img] [--images N] [--blocks N] | growth [WANTED.img] | builder | slurm [A.img B.img] [--runs N] | orders [--hosts N]'
 const style = makeStyle(process.stdout.isTTY === true && !process.env.NO_COLOR)
@@ -44,8 +54,6 @@ try {
 }
 
 async function main(): Promise<number> {
-  say('building what is measured')
-  await useBuilt()
   const first = process.argv[2]
   if (first === undefined || first.startsWith('-') || WORKS.some(({ name }) => name === first)) return compareTools()
   const { values, positionals } = parseArgs({
@@ -62,37 +70,44 @@ async function main(): Promise<number> {
   const runs = count(values.runs)
   const [what, ...files] = positionals
   const paths = files.map((file) => resolve(file))
-  if (what === 'transfer' && (paths.length === 0 || paths.length === 2)) {
-    const [first, second] = paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
-    await transfer(first!, second!, runs, values.json)
-    return 0
+  const wanted = FILES[what ?? '']
+  if (wanted === undefined || !wanted.includes(paths.length)) {
+    console.error(USAGE)
+    return 2
   }
-  if (what === 'scale' && paths.length <= 1) {
-    const wanted = paths[0] ?? (await debianPair(join(ROOT, '.bench'), say))[1]
-    await scale(wanted, count(values.images), count(values.blocks), values.json)
-    return 0
+  await build()
+  const pair = async (): Promise<readonly string[]> =>
+    paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
+  const second = async (): Promise<string> => paths[0] ?? (await debianPair(join(ROOT, '.bench'), say))[1]
+  switch (what) {
+    case 'transfer': {
+      const [a, b] = await pair()
+      await transfer(a!, b!, runs, values.json)
+      break
+    }
+    case 'scale':
+      await scale(await second(), count(values.images), count(values.blocks), values.json)
+      break
+    case 'growth':
+      await growth(await second(), values.json)
+      break
+    case 'builder':
+      await builder(values.json)
+      break
+    case 'slurm': {
+      const [a, b] = await pair()
+      await slurm(a!, b!, runs, values.ways.split(',').filter(Boolean), values.json)
+      break
+    }
+    default:
+      await orders(count(values.hosts), values.json)
   }
-  if (what === 'growth' && paths.length <= 1) {
-    const wanted = paths[0] ?? (await debianPair(join(ROOT, '.bench'), say))[1]
-    const growth = await benchGrowth(wanted, say)
-    console.log(values.json ? JSON.stringify({ wanted, ...growth }) : `\n${printGrowth(growth, style)}`)
-    return 0
-  }
-  if (what === 'builder' && paths.length === 0) {
-    await builder(values.json)
-    return 0
-  }
-  if (what === 'slurm' && (paths.length === 0 || paths.length === 2)) {
-    const [first, second] = paths.length === 2 ? paths : await debianPair(join(ROOT, '.bench'), say)
-    await slurm(first!, second!, runs, values.ways.split(',').filter(Boolean), values.json)
-    return 0
-  }
-  if (what === 'orders' && paths.length === 0) {
-    await orders(count(values.hosts), values.json)
-    return 0
-  }
-  console.error(USAGE)
-  return 2
+  return 0
+}
+
+async function build(): Promise<void> {
+  say('building what is measured')
+  await useBuilt()
 }
 
 async function compareTools(): Promise<number> {
@@ -112,6 +127,7 @@ async function compareTools(): Promise<number> {
     console.error(USAGE)
     return 2
   }
+  await build()
   const runs = values.runs === undefined ? (quick ? 1 : RUNS) : count(values.runs)
   const run = ([a, b]: readonly string[]): Promise<void> =>
     runComparison({ works, first: resolve(a!), second: resolve(b!), runs, quick, json }, style, say)
@@ -154,6 +170,11 @@ async function scale(wanted: string, images: number, blocks: number, json: boole
     ['most memory meanwhile', formatBytes(result.fetchRssBytes)],
   ] as const
   console.log(keyValues(rows, style))
+}
+
+async function growth(wanted: string, json: boolean): Promise<void> {
+  const result = await benchGrowth(wanted, say)
+  console.log(json ? JSON.stringify({ wanted, ...result }) : `\n${printGrowth(result, style)}`)
 }
 
 async function builder(json: boolean): Promise<void> {

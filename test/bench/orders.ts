@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { hook } from '../support/hooks.ts'
 import { startNode } from '../support/nodes.ts'
-import { ROOT } from '../support/program.ts'
+import { ROOT } from '../support/sources.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { measure } from './measure.ts'
 

@@ -21,7 +21,7 @@ import {
 import { SOCKET_PATH_BYTES_MAX } from '../../node/control/socket.ts'
 import { sameBytes } from '../support/images.ts'
 import { fetchOn, publishOn, type RunningNode, withMesh } from '../support/nodes.ts'
-import { ROOT } from '../support/program.ts'
+import { ROOT } from '../support/sources.ts'
 import { makeDemoImages } from './images.ts'
 
 const WORKERS = 4

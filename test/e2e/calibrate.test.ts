@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { whyNoLinks } from '../calibrate/links.ts'
-import { ROOT } from '../support/program.ts'
+import { ROOT } from '../support/sources.ts'
 import { testWhere } from '../support/tools.ts'
 
 interface Row {

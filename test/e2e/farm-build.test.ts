@@ -5,9 +5,10 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type FarmProcess, farmCommandOf, REAL_MAIN, startFarmProcess } from '../support/farm/farm-process.ts'
+import { type FarmProcess, farmCommandOf, startFarmProcess } from '../support/farm/farm-process.ts'
 import { sameBytes } from '../support/images.ts'
 import { fetchOn, startNode } from '../support/nodes.ts'
+import { mainProgram } from '../support/program.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { testWith, tool } from '../support/tools.ts'
 
@@ -24,7 +25,7 @@ async function farmWithClass(directory: string): Promise<FarmProcess> {
   const site = join(directory, 'site')
   await mkdir(join(site, 'classes'), { recursive: true })
   await writeFile(join(site, 'classes', 'tiny.yaml'), CLASS)
-  return startFarmProcess(join(directory, 'farm'), [], REAL_MAIN, `  catalog: [${site}]\n`)
+  return startFarmProcess(join(directory, 'farm'), [], mainProgram(), `  catalog: [${site}]\n`)
 }
 
 testWith(
@@ -38,7 +39,7 @@ testWith(
     const build = async (xml: string) => {
       const file = join(directory, 'request.xml')
       await writeFile(file, `<image>${xml}</image>`)
-      return farmCommandOf(REAL_MAIN, farm.home, 'build', file, '--wait', '--json')
+      return farmCommandOf(mainProgram(), farm.home, 'build', file, '--wait', '--json')
     }
     const made = async (xml: string) => {
       const { status, stdout, stderr } = await build(xml)
@@ -73,7 +74,7 @@ testWith(
 
       const failed = await build('<name>none</name><class>tiny</class><package>no-such-package</package>')
       assert.is(JSON.parse(failed.stdout || failed.stderr).error.code, 'NO_SUCH_PACKAGE')
-      const list = JSON.parse((await farmCommandOf(REAL_MAIN, farm.home, 'list', '--json')).stdout)
+      const list = JSON.parse((await farmCommandOf(mainProgram(), farm.home, 'list', '--json')).stdout)
       assert.equal(list.images.map(({ name }: { name: string }) => name).sort(), ['disk', 'tree'])
     } finally {
       await Promise.all([worker.stop(), farm.stop()])

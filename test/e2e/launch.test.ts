@@ -10,7 +10,7 @@ import { FAILURES } from '../../protocols/errors.ts'
 import { rejectsCode } from '../support/failures.ts'
 import { launchOn, overlaysOf, sha256, until } from '../support/launches.ts'
 import { fetchOn, publishOn, type RunningNode, startNode } from '../support/nodes.ts'
-import { ROOT } from '../support/program.ts'
+import { ROOT } from '../support/sources.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { missingTools, tool } from '../support/tools.ts'
 

@@ -8,10 +8,11 @@ import * as assert from 'uvu/assert'
 import { ask } from '../../node/hooks/core/ask.ts'
 import { FAILURES } from '../../protocols/errors.ts'
 import { rejectsCode } from '../support/failures.ts'
-import { hook, MAIN } from '../support/hooks.ts'
+import { hook } from '../support/hooks.ts'
 import { until } from '../support/hosts.ts'
 import { ROOT_RIGHTS } from '../support/needed.ts'
 import { finish, start } from '../support/processes.ts'
+import { mainProgram } from '../support/program.ts'
 import { has, MIB, metric, withSite } from '../support/site.ts'
 import { testWith } from '../support/tools.ts'
 
@@ -92,7 +93,11 @@ testWith(ROOT_RIGHTS)(
       execFileSync('chmod', ['755', directory])
       const socket = join(directory, 'job1.sock')
       const nobody = { uid: 65534, gid: 65534, cwd: '/', env: { HOME: '/nonexistent', PATH: '/usr/bin:/bin' } }
-      const wait = spawn(process.execPath, [MAIN, 'wait', 'base', '--timeout', '20', '--socket', socket], nobody)
+      const wait = spawn(
+        process.execPath,
+        [mainProgram(), 'wait', 'base', '--timeout', '20', '--socket', socket],
+        nobody,
+      )
       const { status, stdout, stderr } = await finish(wait)
       assert.is(status, 0, stderr)
       const readable = spawn('cmp', [stdout.trimEnd(), join(directory, 'base.img')], nobody)

@@ -6,9 +6,8 @@ import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { failuresOf, type HookFailure } from '../../node/hooks/core/spool.ts'
-import { ROOT } from './sources.ts'
+import { mainProgram } from './program.ts'
 
-export const MAIN = join(ROOT, 'node', 'main.ts')
 /** A hook ends within a second; a machine that tests other things at the same time starts it later. */
 export const HOOK_END_MS = 2_500
 
@@ -33,7 +32,11 @@ export async function hook(args: readonly string[], options: HookOptions = {}): 
   const { input, open = false, kill, ...more } = options
   const startedAt = performance.now()
   const stdin = input === undefined && !open ? 'ignore' : 'pipe'
-  const child = spawn(process.execPath, [MAIN, 'hook', ...args], { env: {}, stdio: [stdin, 'pipe', 'pipe'], ...more })
+  const child = spawn(process.execPath, [mainProgram(), 'hook', ...args], {
+    env: {},
+    stdio: [stdin, 'pipe', 'pipe'],
+    ...more,
+  })
   const output = { stdout: '', stderr: '' }
   for (const name of ['stdout', 'stderr'] as const) {
     child[name]?.setEncoding('utf8').on('data', (text: string) => {

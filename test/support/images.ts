@@ -5,7 +5,7 @@ import { cp, lstat, mkdir, open, readdir, readFile, readlink, truncate, writeFil
 import { basename, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { pack } from 'tar-stream'
-import { ROOT } from './program.ts'
+import { ROOT } from './sources.ts'
 
 const TOOL_DIRECTORIES = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/local/sbin']
 

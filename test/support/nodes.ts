@@ -5,7 +5,8 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FetchReport } from '../../node/api.ts'
 import { type ControlClient, connectControl } from '../../node/control/client.ts'
-import { mainProgram, ROOT } from './program.ts'
+import { mainProgram } from './program.ts'
+import { ROOT } from './sources.ts'
 
 const READY_MS = 30_000
 /** Daemons find each other's compiled code here: most of what a start costs is compiling. */

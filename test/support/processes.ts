@@ -1,16 +1,13 @@
 /** The command line as processes of their own. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { ROOT } from './sources.ts'
-
-const MAIN = join(ROOT, 'node', 'main.ts')
+import { mainProgram } from './program.ts'
 
 /** Starts `hotblock ARGS` with these variables besides the test's own. */
 export function start(args: readonly string[], environment: Record<string, string> = {}): ChildProcess {
   const env = { ...process.env, NO_COLOR: '1', ...environment }
-  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
+  return spawn(process.execPath, [mainProgram(), ...args], { stdio: ['ignore', 'pipe', 'pipe'], env })
 }
 
 /** What a process prints from now to its end. */

@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { ROOT } from './sources.ts'
 
-export const ROOT = join(import.meta.dirname, '..', '..')
 const SOURCE = join(ROOT, 'node', 'main.ts')
 const BUILT = join(ROOT, 'dist', 'node', 'main.js')
 

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './images.ts'
-import { ROOT } from './program.ts'
+import { ROOT } from './sources.ts'
 
 export const HOOKS = join(ROOT, 'node', 'hooks', 'slurm')
 

@@ -8,8 +8,6 @@ import { TOKEN } from './farm.ts'
 
 /** The program with a maker that writes small files. */
 const TEST_MAIN = join(import.meta.dirname, 'farm-main.ts')
-/** The program as users have it. */
-export const REAL_MAIN = join(import.meta.dirname, '..', '..', '..', 'node', 'main.ts')
 
 export interface FarmProcess {
   readonly home: string
