@@ -59,6 +59,8 @@ export function onEveryPool(tests: (test: Test<PoolContext>, make: () => Pool) =
       context.dir = await mkdtemp(join(tmpdir(), 'hotblock-pool-'))
       context.image = join(context.dir, 'image')
       const bytes = randomFillSync(Buffer.alloc(6 * MIB))
+      // A block of this byte alone is no zero block.
+      bytes[0] = 1
       bytes.fill(0, MIB, 2 * MIB)
       bytes.fill('compressible ', 5 * MIB)
       context.bytes = bytes
