@@ -5,11 +5,12 @@ export const REQUEST_BYTES_MAX = 1024 * 1024
 /** Pieces of which less is wanted are asked for in groups: small frames compress badly and cost a round trip each. */
 export const REQUEST_BYTES_MIN = 256 * 1024
 export const REQUEST_BLOCKS_MAX = 1024
-/** What may be under way from one peer: at least, at first, at most, and as time at the peer's measured rate. */
+/** What may be under way from one peer: at least, at first, at most, and as time at the peer's measured rate beyond the
+ * quickest answer that it gave. */
 export const WINDOW_BYTES_MIN = REQUEST_BYTES_MAX
 export const WINDOW_BYTES_START = 2 * 1024 * 1024
 export const WINDOW_BYTES_MAX = 8 * 1024 * 1024
-export const WINDOW_SECONDS = 0.2
+export const WINDOW_SECONDS = 0.05
 export const PEER_REQUESTS_MAX = 16
 /** What may be under way from all peers together: bounds the memory of a fetch. */
 export const IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024

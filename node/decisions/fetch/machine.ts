@@ -9,7 +9,8 @@
  *  2. The builder is spared: while other peers deliver, and not much slower than it would, it is asked only for what none
  *     of them holds or is getting, first for this node's own share of that. So the workers' requests to it differ, and it
  *     sends each block about once.
- *  3. As much is under way from a peer as it delivers in a fifth of a second, and no more than a bound in all.
+ *  3. As much is under way from a peer as it delivers while a request is answered and a twentieth of a second more, and no
+ *     more than a bound in all.
  *  4. A silent peer's blocks are asked from others within a second; at the end so are those of slow peers.
  *  5. A peer that sends a wrong block is dropped, and everything it owes is wanted again.
  */

@@ -39,6 +39,8 @@ export class PeerState {
   rate = 0
   /** Milliseconds from request to delivery, smoothed. */
   latencyMs = 0
+  /** The least that it ever was: the way there and back, and what it takes to make a frame. */
+  quickestMs = Number.POSITIVE_INFINITY
   heardAt: number
   deliveredAt = 0
   busyUntil = 0
@@ -107,8 +109,9 @@ export class PeerState {
   }
 
   /**
-   * A request was answered in full. The window follows the rate: enough under way to keep the peer busy for WINDOW_SECONDS,
-   * so that a fast peer is never idle and a slow one is not sat on by blocks that others could bring sooner.
+   * A request was answered in full. The window follows the rate: enough under way to keep the peer busy until it can be
+   * asked again and for WINDOW_SECONDS more, so that a fast or far peer is never idle and a slow one is not sat on by blocks
+   * that others could bring sooner.
    */
   delivered(request: Request, now: number): void {
     const at = request.arrivedAt ?? now
@@ -118,7 +121,8 @@ export class PeerState {
     const rate = (request.bytes / since) * 1000
     this.rate = this.rate === 0 ? rate : this.rate * 0.8 + rate * 0.2
     this.deliveredAt = at
-    const wanted = Math.max(WINDOW_BYTES_MIN, this.rate * WINDOW_SECONDS)
+    this.quickestMs = Math.min(this.quickestMs, latency)
+    const wanted = Math.max(WINDOW_BYTES_MIN, this.rate * (WINDOW_SECONDS + this.quickestMs / 1000))
     this.windowBytes = Math.min(WINDOW_BYTES_MAX, wanted, this.windowBytes + request.bytes)
   }
 }
