@@ -24,8 +24,9 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hotblock'))
   const { argv } = process
   // After -- stands a command of the user's.
-  if ((argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv).includes('daemon'))
-    (await import('./lean.ts')).startLean()
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
+  if (own.includes('daemon')) (await import('./lean.ts')).startLean()
+  else if (own[2] === 'simulate') (await import('./lean.ts')).startRoomy()
   await main()
 }
 

@@ -47,6 +47,7 @@ const FRAME_MS_WEIGHT = 0.1
 export const LATE_MS = 300
 
 const LOW_RANK = Number.MAX_SAFE_INTEGER
+const LATE_RANK = -1
 
 interface Waiting {
   readonly request: number
@@ -100,6 +101,7 @@ export class ServeMachine {
   readonly #sends = new SendCounts()
   readonly #bucket: Bucket
   readonly #lowBucket: Bucket
+  readonly #framesPerServed: number
   #queued = 0
   /** Of those, how many are low. */
   #queuedLow = 0
@@ -108,8 +110,17 @@ export class ServeMachine {
   #finished = 0
   #active = 0
 
-  /** @param rateUpBytes bytes a second @param lowRateUpBytes of that, for what is low */
-  constructor(rateUpBytes: number = Number.POSITIVE_INFINITY, lowRateUpBytes: number = Number.POSITIVE_INFINITY) {
+  /**
+   * @param rateUpBytes bytes a second
+   * @param lowRateUpBytes of that, for what is low
+   * @param grain how many frames each stands for, in a simulation of coarse ones
+   */
+  constructor(
+    rateUpBytes: number = Number.POSITIVE_INFINITY,
+    lowRateUpBytes: number = Number.POSITIVE_INFINITY,
+    grain: number = 1,
+  ) {
+    this.#framesPerServed = FRAMES_PER_SERVED / grain
     this.#bucket = new Bucket(rateUpBytes)
     this.#lowBucket = new Bucket(lowRateUpBytes)
   }
@@ -297,7 +308,7 @@ export class ServeMachine {
   }
 
   #servedMax(): number {
-    return Math.min(SERVED_MAX, SERVED_FIRST + Math.floor(this.#finished / FRAMES_PER_SERVED))
+    return Math.min(SERVED_MAX, SERVED_FIRST + Math.floor(this.#finished / this.#framesPerServed))
   }
 
   #unqueued({ low }: Waiting): void {
@@ -308,6 +319,8 @@ export class ServeMachine {
 
 /** Which of a session's requests is its next: the one of the least rank, of those the first that came. */
 function nextOf({ queue }: Session, now: number): number {
+  // They stand in the order in which they came.
+  if (queue.length === 1 || rankOf(queue[0]!, now) === LATE_RANK) return 0
   let next = 0
   let nextRank = Number.POSITIVE_INFINITY
   for (let at = 0; at < queue.length; at++) {
@@ -322,5 +335,5 @@ function nextOf({ queue }: Session, now: number): number {
 /** The less the sooner: what has waited for long, what was sent least, and last what is low. */
 function rankOf({ low, at, sends }: Waiting, now: number): number {
   if (low) return LOW_RANK
-  return now - at >= LATE_MS ? -1 : sends.count
+  return now - at >= LATE_MS ? LATE_RANK : sends.count
 }

@@ -76,6 +76,7 @@ export class Fetcher {
       rack: node.rack,
       random,
       rateDownBytes: host.rateDownBytes,
+      grain,
       builderFromMs: node.now + builderGraceMs(image.blockBytes * grain),
     })
   }

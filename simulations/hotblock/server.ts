@@ -43,7 +43,7 @@ export class Server {
 
   constructor(node: VirtualNode) {
     this.#node = node
-    this.#machine = new ServeMachine(node.host.rateUpBytes)
+    this.#machine = new ServeMachine(node.host.rateUpBytes, undefined, node.world.run.cluster.grain)
     this.#book = new SwarmBook(node.random, node.rack)
   }
 
@@ -262,8 +262,8 @@ export class Server {
         if (held.length > 0 || others.length > 0) client.fetcher?.have(node, held, others)
       }
       const quiet: number[] = []
-      for (const { client, connection } of this.#sessions.values()) {
-        if (connection.queue.length === 0) quiet.push(client.index)
+      for (const { connection } of this.#sessions.values()) {
+        if (connection.at < 0) quiet.push(connection.to)
         else run.network.follow(connection, tell)
       }
       run.network.tellAll(node.index, quiet, tell)

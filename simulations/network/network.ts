@@ -93,7 +93,7 @@ export class Network {
     if (this.#gone[from] !== 0) return
     const rack = this.#rackOf[from]
     const near = to.filter((host) => this.#rackOf[host] === rack)
-    const far = to.filter((host) => this.#rackOf[host] !== rack)
+    const far = near.length === to.length ? [] : to.filter((host) => this.#rackOf[host] !== rack)
     for (const group of [near, far]) {
       if (group.length === 0) continue
       this.#clock.after(this.latencyMs(from, group[0]!), () => {

@@ -40,6 +40,8 @@ export interface FetchInit {
   readonly limiter?: Limiter | undefined
   /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
   readonly builderFromMs?: number
+  /** How many bytes each stands for, in a simulation of coarse frames; the bounds of what is under way are those of real ones. */
+  readonly grain?: number
 }
 
 /** What became of each item of a request, in the request's order. */

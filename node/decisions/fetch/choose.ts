@@ -105,8 +105,9 @@ export class Scarcity {
 }
 
 /** Peers of this rack first, each kind in random order; the builder last, for what they leave over. */
-export function choosePeerOrder(peers: Iterable<PeerState>, random: Random): PeerState[] {
-  return [...peers]
+export function choosePeerOrder(peers: readonly PeerState[], random: Random): readonly PeerState[] {
+  if (peers.length === 1) return peers
+  return peers
     .map((peer) => ({ peer, key: peer.role === 'builder' ? 2 : random() + (peer.near ? 0 : 1) }))
     .sort((a, b) => a.key - b.key)
     .map(({ peer }) => peer)

@@ -60,10 +60,10 @@ export class Chooser {
   }
 
   /** Pieces that are wanted (again) may be had from whoever holds them. */
-  offerOpened(peers: Iterable<PeerState>): void {
+  offerOpened(peers: ReadonlyMap<string, PeerState>): void {
     const opened = this.#demand.takeOpened()
     if (opened.length === 0) return
-    for (const { held, offers } of peers) {
+    for (const { held, offers } of peers.values()) {
       if (held === undefined) continue
       for (const piece of opened) if (getBit(held, piece)) offers.add(piece, this.#isOpen)
     }

@@ -25,6 +25,7 @@ import { Demand } from './demand.ts'
 import { lateItems } from './end.ts'
 import {
   BUILDER_SPARE_MS,
+  COARSE_FRAMES_MIN,
   IN_FLIGHT_BYTES_MAX,
   NOTHING_MS,
   PEER_REQUESTS_MAX,
@@ -53,6 +54,8 @@ export class FetchMachine {
   readonly #isLimited: boolean
   #builderFromMs: number
   #inFlightBytes = 0
+  readonly #inFlightMax: number
+  readonly #windowStart: number
   #nextRequest = 1
   #closed = false
   #done = false
@@ -70,6 +73,9 @@ export class FetchMachine {
     this.#isLimited = init.limiter !== undefined || init.rateDownBytes !== undefined
     this.#limiter = init.limiter ?? new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
+    const grain = init.grain ?? 1
+    this.#inFlightMax = Math.max(COARSE_FRAMES_MIN * REQUEST_BYTES_MAX, IN_FLIGHT_BYTES_MAX / grain)
+    this.#windowStart = Math.max(REQUEST_BYTES_MAX, WINDOW_BYTES_START / grain)
     this.chooser = new Chooser(this.demand, { self: init.self ?? '', rack: init.rack, random: init.random })
   }
 
@@ -101,7 +107,7 @@ export class FetchMachine {
 
   peerOpened(now: number, id: string, role: Role, holdsAll: boolean, rack?: string): FetchAction[] {
     if (this.#peers.has(id)) return []
-    const peer = new PeerState(id, role, now)
+    const peer = new PeerState(id, role, now, this.#windowStart)
     peer.near = rack !== undefined && rack === this.#rack
     peer.all = holdsAll
     this.#peers.set(id, peer)
@@ -157,7 +163,7 @@ export class FetchMachine {
     const request = peer?.settle(requestId)
     if (peer === undefined || request === undefined) return []
     // Others are looked at again only if it was for this request that they were not asked.
-    const isTight = this.#isLimited || this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
+    const isTight = this.#isLimited || this.#inFlightBytes >= this.#inFlightMax - this.#windowStart
     this.#inFlightBytes -= request.bytes
     peer.heardAt = now
     let good = 0
@@ -285,33 +291,33 @@ export class FetchMachine {
   }
 
   #fill(now: number, peers: Iterable<PeerState>): void {
-    const { chooser } = this
-    chooser.offerOpened(this.#peers.values())
+    this.chooser.offerOpened(this.#peers)
     if (this.demand.wanted === 0) return
     const free: PeerState[] = []
-    for (const peer of peers) if (!chooser.hasNothing(peer) && this.#mayAsk(peer, now)) free.push(peer)
+    for (const peer of peers) if (!this.chooser.hasNothing(peer) && this.#mayAsk(peer, now)) free.push(peer)
     if (free.length === 0) return
     // What only the builder has comes first: the swarm is no faster than the builder gives out new blocks.
-    for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true, () => chooser.rare(peer, now))
-    for (const peer of choosePeerOrder(free, this.#random)) {
-      const isFar = chooser.isFar(peer)
-      this.#askFor(peer, now, isFar, () => {
-        if (peer.role === 'builder') return chooser.fromBuilder(peer, this.#isSpared(peer, now), now)
-        return isFar ? chooser.fromFar(peer, this.#inFlightBytes, now) : chooser.from(peer, now)
-      })
-    }
+    for (const peer of free) if (peer.role === 'builder') this.#askFor(peer, now, true)
+    for (const peer of choosePeerOrder(free, this.#random)) this.#askFor(peer, now, false)
   }
 
   #isSpared(builder: PeerState, now: number): boolean {
     return isSpared(builder, this.#peers.values(), this.#others.rate(now), now)
   }
 
-  #askFor(peer: PeerState, now: number, claim: boolean, choose: () => number[]): void {
+  /** Asks the peer for as much as it may be asked for. @param rare only for what nobody but it, the builder, has */
+  #askFor(peer: PeerState, now: number, rare: boolean): void {
+    const isFar = this.chooser.isFar(peer)
     while (this.demand.wanted > 0 && this.#mayAsk(peer, now)) {
-      const items = choose()
+      const items = rare ? this.chooser.rare(peer, now) : this.#choose(peer, isFar, now)
       if (items.length === 0) break
-      this.#ask(peer, items, now, claim)
+      this.#ask(peer, items, now, rare || isFar)
     }
+  }
+
+  #choose(peer: PeerState, isFar: boolean, now: number): number[] {
+    if (peer.role === 'builder') return this.chooser.fromBuilder(peer, this.#isSpared(peer, now), now)
+    return isFar ? this.chooser.fromFar(peer, this.#inFlightBytes, now) : this.chooser.from(peer, now)
   }
 
   #mayAsk(peer: PeerState, now: number): boolean {
@@ -319,7 +325,7 @@ export class FetchMachine {
     if (peer.requests.size >= PEER_REQUESTS_MAX) return false
     if (now < peer.busyUntil || now < peer.nothingUntil) return false
     // Room for the builder is kept free: others must not keep a node from bringing in what nobody else has.
-    const roomBytes = peer.role === 'builder' ? IN_FLIGHT_BYTES_MAX : IN_FLIGHT_BYTES_MAX - WINDOW_BYTES_START
+    const roomBytes = peer.role === 'builder' ? this.#inFlightMax : this.#inFlightMax - this.#windowStart
     if (this.#inFlightBytes >= roomBytes) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
     return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#limiter.waitMs(now) === 0
@@ -354,7 +360,7 @@ export class FetchMachine {
 
   /** Nothing is left to ask for the first time: what has been under way for long is asked from a second peer. */
   #doubleAtEnd(now: number): void {
-    for (const peer of choosePeerOrder(this.#peers.values(), this.#random)) {
+    for (const peer of choosePeerOrder([...this.#peers.values()], this.#random)) {
       if (!this.#mayAsk(peer, now)) continue
       for (const other of this.#peers.values()) {
         if (other === peer) continue

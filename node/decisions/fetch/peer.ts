@@ -34,7 +34,7 @@ export class PeerState {
   readonly lacks = new Set<number>()
   readonly requests = new Map<number, Request>()
   inFlightBytes = 0
-  windowBytes = WINDOW_BYTES_START
+  windowBytes: number
   /** Bytes of blocks a second, smoothed; 0 before the first delivery. */
   rate = 0
   /** Milliseconds from request to delivery, smoothed. */
@@ -58,8 +58,9 @@ export class PeerState {
   /** There was nothing to ask it for but what others are getting: it is left alone until then. */
   nothingUntil = 0
 
-  constructor(id: string, role: Role, now: number) {
+  constructor(id: string, role: Role, now: number, windowBytes: number = WINDOW_BYTES_START) {
     this.id = id
+    this.windowBytes = windowBytes
     this.role = role
     this.heardAt = now
   }

@@ -102,7 +102,7 @@ test('wishes are wanted pieces that nobody else holds or is getting, and not man
 test('what is wanted again is offered again by those that hold it', () => {
   const { demand, chooser } = world(undefined)
   const peer = open(chooser, 'peer')
-  chooser.offerOpened([peer])
+  chooser.offerOpened(new Map([[peer.id, peer]]))
   chooser.holds(peer, 0, [2], [])
   const items = chooser.from(peer, 0)
   assert.is(pieceOf(items), 2)
@@ -110,7 +110,7 @@ test('what is wanted again is offered again by those that hold it', () => {
   assert.equal(chooser.from(peer, 0), [])
   assert.ok(chooser.hasNothing(peer))
   for (const item of items) demand.unask(item)
-  chooser.offerOpened([peer])
+  chooser.offerOpened(new Map([[peer.id, peer]]))
   assert.not.ok(chooser.hasNothing(peer))
   assert.is(pieceOf(chooser.from(peer, 0)), 2)
 })
