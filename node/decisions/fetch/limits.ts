@@ -22,6 +22,8 @@ export const SCAN_PIECES_MAX = 4096
 /** How often the machine is to be told that time has passed; later than that by so much, its own node stood still. */
 export const TICK_MS = 100
 export const TICK_LATE_MS = 200
+/** Whether peers are silent or slow is looked at so often at least. */
+export const LOOK_MS = 300
 /** Without a sign of life for so long, what a peer was asked for is asked from others too. */
 export const SILENT_HEDGE_MS = 900
 /** And after so long it is dropped. */

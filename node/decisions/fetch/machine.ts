@@ -27,6 +27,7 @@ import {
   BUILDER_SPARE_MS,
   COARSE_FRAMES_MIN,
   IN_FLIGHT_BYTES_MAX,
+  LOOK_MS,
   NOTHING_MS,
   PEER_REQUESTS_MAX,
   REQUEST_BYTES_MAX,
@@ -47,6 +48,7 @@ export * from './actions.ts'
 export class FetchMachine {
   readonly demand: Demand
   readonly #peers = new Map<string, PeerState>()
+  readonly #builders = new Set<PeerState>()
   readonly #random: Random
   readonly #rack: string | undefined
   readonly chooser: Chooser
@@ -64,6 +66,7 @@ export class FetchMachine {
   /** Wire bytes per byte of blocks, smoothed: what a request will cost of the rate limit. */
   #wireRatio = 1
   #tickedAt: number | undefined
+  #lookAt = 0
   #actions: FetchAction[] = []
 
   constructor(init: FetchInit) {
@@ -111,6 +114,7 @@ export class FetchMachine {
     peer.near = rack !== undefined && rack === this.#rack
     peer.all = holdsAll
     this.#peers.set(id, peer)
+    if (role === 'builder') this.#builders.add(peer)
     this.chooser.opened(peer)
     return this.#decide(now)
   }
@@ -163,7 +167,7 @@ export class FetchMachine {
     const request = peer?.settle(requestId)
     if (peer === undefined || request === undefined) return []
     // Others are looked at again only if it was for this request that they were not asked.
-    const isTight = this.#isLimited || this.#inFlightBytes >= this.#inFlightMax - this.#windowStart
+    const isTight = this.#isLimited || !this.#hasRoom
     this.#inFlightBytes -= request.bytes
     peer.heardAt = now
     let good = 0
@@ -223,9 +227,19 @@ export class FetchMachine {
     const lateMs = now - (this.#tickedAt ?? now) - TICK_MS
     this.#tickedAt = now
     if (lateMs > TICK_LATE_MS) this.#excuse(now, lateMs)
+    if (now >= this.#lookAt) this.#look(now)
+    if (!this.#done && this.demand.wanted === 0) this.#doubleAtEnd(now)
+    return this.#decide(now)
+  }
+
+  /** Who is silent, or slow against the builder? Looked at again as soon as that may be otherwise. */
+  #look(now: number): void {
+    this.#lookAt = now + LOOK_MS
     const slow = this.#builderRate() * SLOW_SHARE
-    for (const peer of [...this.#peers.values()]) {
+    for (const peer of this.#peers.values()) {
       const silentMs = peer.silentMs(now)
+      const nextMs = silentMs <= SILENT_HEDGE_MS ? SILENT_HEDGE_MS : SILENT_DROP_MS
+      this.#lookAt = Math.min(this.#lookAt, now - silentMs + nextMs)
       this.chooser.scarcity.count(peer, silentMs <= SILENT_HEDGE_MS && (peer.rate === 0 || peer.rate >= slow))
       if (silentMs > SILENT_DROP_MS) {
         this.#actions.push({ do: 'drop', peer: peer.id, reason: 'silent' })
@@ -234,8 +248,6 @@ export class FetchMachine {
         for (const request of peer.requests.values()) this.#hedge(request)
       }
     }
-    if (!this.#done && this.demand.wanted === 0) this.#doubleAtEnd(now)
-    return this.#decide(now)
   }
 
   /** While this node itself stood still it heard nobody, whatever they said: that is no silence of theirs. */
@@ -262,6 +274,7 @@ export class FetchMachine {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
     this.#peers.delete(id)
+    this.#builders.delete(peer)
     for (const request of peer.requests.values()) this.#release(request)
     this.chooser.gone(peer)
   }
@@ -269,7 +282,8 @@ export class FetchMachine {
   /** @param only what happened can have changed nothing but what this peer may be asked for */
   #decide(now: number, only?: PeerState): FetchAction[] {
     if (!this.#done) {
-      this.#fill(now, only === undefined ? this.#peers.values() : [only])
+      const all = this.#hasRoom ? this.#peers.values() : this.#builders
+      this.#fill(now, only === undefined ? all : [only])
       if (this.#closed && this.demand.wanted === 0 && this.demand.asked === 0) {
         this.#done = true
         for (const peer of this.#peers.values()) {
@@ -324,16 +338,19 @@ export class FetchMachine {
     if (peer.spareBytes < REQUEST_BYTES_MAX && peer.requests.size > 0) return false
     if (peer.requests.size >= PEER_REQUESTS_MAX) return false
     if (now < peer.busyUntil || now < peer.nothingUntil) return false
-    // Room for the builder is kept free: others must not keep a node from bringing in what nobody else has.
-    const roomBytes = peer.role === 'builder' ? this.#inFlightMax : this.#inFlightMax - this.#windowStart
-    if (this.#inFlightBytes >= roomBytes) return false
+    if (peer.role === 'builder' ? this.#inFlightBytes >= this.#inFlightMax : !this.#hasRoom) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
     return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#limiter.waitMs(now) === 0
   }
 
+  /** For the builder some is kept free: others must not keep a node from bringing in what nobody else has. */
+  get #hasRoom(): boolean {
+    return this.#inFlightBytes < this.#inFlightMax - this.#windowStart
+  }
+
   #builderRate(): number {
     let rate = 0
-    for (const peer of this.#peers.values()) if (peer.role === 'builder') rate = Math.max(rate, peer.rate)
+    for (const peer of this.#builders) rate = Math.max(rate, peer.rate)
     return rate
   }
 
