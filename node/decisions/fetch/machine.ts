@@ -235,12 +235,15 @@ export class FetchMachine {
   /** Who is silent, or slow against the builder? Looked at again as soon as that may be otherwise. */
   #look(now: number): void {
     this.#lookAt = now + LOOK_MS
-    const slow = this.#builderRate() * SLOW_SHARE
+    const slow = this.#builderThroughput() * SLOW_SHARE
     for (const peer of this.#peers.values()) {
       const silentMs = peer.silentMs(now)
       const nextMs = silentMs <= SILENT_HEDGE_MS ? SILENT_HEDGE_MS : SILENT_DROP_MS
       this.#lookAt = Math.min(this.#lookAt, now - silentMs + nextMs)
-      this.chooser.scarcity.count(peer, silentMs <= SILENT_HEDGE_MS && (peer.rate === 0 || peer.rate >= slow))
+      this.chooser.scarcity.count(
+        peer,
+        silentMs <= SILENT_HEDGE_MS && (peer.throughput === 0 || peer.throughput >= slow),
+      )
       if (silentMs > SILENT_DROP_MS) {
         this.#actions.push({ do: 'drop', peer: peer.id, reason: 'silent' })
         this.#forget(peer.id)
@@ -348,10 +351,10 @@ export class FetchMachine {
     return this.#inFlightBytes < this.#inFlightMax - this.#windowStart
   }
 
-  #builderRate(): number {
-    let rate = 0
-    for (const peer of this.#builders) rate = Math.max(rate, peer.rate)
-    return rate
+  #builderThroughput(): number {
+    let most = 0
+    for (const { throughput } of this.#builders) most = Math.max(most, throughput)
+    return most
   }
 
   #ask(peer: PeerState, items: readonly number[], now: number, claims = false): void {

@@ -16,6 +16,9 @@ export interface Request {
   arrivedAt?: number
 }
 
+/** Of the last delivery in what is smoothed. */
+const WEIGHT = 0.2
+
 /** What a fetch knows of one peer: what it holds, what it was asked for, how fast it delivers. */
 export class PeerState {
   readonly id: string
@@ -35,8 +38,14 @@ export class PeerState {
   readonly requests = new Map<number, Request>()
   inFlightBytes = 0
   windowBytes: number
-  /** Bytes of blocks a second, smoothed; 0 before the first delivery. */
+  /**
+   * Bytes of blocks a second of each delivery, smoothed; 0 before the first. Of frames that come in a burst each seems
+   * fast, so it is what the peer may come to, and the window has room to grow.
+   */
   rate = 0
+  /** Bytes of a delivery, and milliseconds that it took, smoothed. */
+  #bytes = 0
+  #ms = 0
   /** Milliseconds from request to delivery, smoothed. */
   latencyMs = 0
   /** The least that it ever was: the way there and back, and what it takes to make a frame. */
@@ -82,6 +91,11 @@ export class PeerState {
     return this.items !== undefined && getBit(this.items, item)
   }
 
+  /** Bytes of blocks a second over the time of its deliveries: what to compare peers by. 0 before the first. */
+  get throughput(): number {
+    return this.#ms === 0 ? 0 : (this.#bytes / this.#ms) * 1000
+  }
+
   get spareBytes(): number {
     return this.windowBytes - this.inFlightBytes
   }
@@ -117,10 +131,13 @@ export class PeerState {
   delivered(request: Request, now: number): void {
     const at = request.arrivedAt ?? now
     const latency = at - request.at
-    this.latencyMs = this.latencyMs === 0 ? latency : this.latencyMs * 0.8 + latency * 0.2
+    this.latencyMs += (latency - this.latencyMs) * (this.latencyMs === 0 ? 1 : WEIGHT)
     const since = Math.max(at - Math.max(this.deliveredAt, request.at), 1)
     const rate = (request.bytes / since) * 1000
-    this.rate = this.rate === 0 ? rate : this.rate * 0.8 + rate * 0.2
+    const weight = this.rate === 0 ? 1 : WEIGHT
+    this.rate += (rate - this.rate) * weight
+    this.#bytes += (request.bytes - this.#bytes) * weight
+    this.#ms += (since - this.#ms) * weight
     this.deliveredAt = at
     this.quickestMs = Math.min(this.quickestMs, latency)
     const wanted = Math.max(WINDOW_BYTES_MIN, this.rate * (WINDOW_SECONDS + this.quickestMs / 1000))

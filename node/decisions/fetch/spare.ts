@@ -6,7 +6,7 @@ import type { PeerState } from './peer.ts'
  * @param othersRate bytes a second that come from all others together
  */
 export function isSpared(builder: PeerState, peers: Iterable<PeerState>, othersRate: number, now: number): boolean {
-  if (othersRate > 0 && othersRate >= builder.rate * BUILDER_SPARE_SHARE) return true
+  if (othersRate > 0 && othersRate >= builder.throughput * BUILDER_SPARE_SHARE) return true
   // Others that were asked a moment ago have not had the time to show how fast they are.
   for (const { role, deliveredAt, requests } of peers) {
     if (role === 'builder' || deliveredAt > 0) continue

@@ -116,6 +116,18 @@ test('a peer that is far away is kept busy: what is under way covers the way the
   assert.ok(far.rate > 0.8 * bytesPerSecond, `${far.rate}`)
 })
 
+test('frames that come in bursts make no peer seem faster than it is', () => {
+  const peer = peerOf('bursts')
+  for (let i = 0; i < 100; i++) {
+    // Ten at a time, once a second.
+    const at = Math.floor(i / 10) * 1000
+    peer.sent(request(i, at))
+    peer.delivered(peer.settle(i)!, at + 1000 + (i % 10))
+  }
+  assert.ok(peer.throughput < 40 * MIB, `${peer.throughput / MIB} MiB/s`)
+  assert.ok(peer.rate > 100 * MIB, 'each seems fast, so the window grows')
+})
+
 test('windows stay within their bounds, whatever the times are', () => {
   withSeeds(50, (random) => {
     const peer = peerOf('p')
