@@ -6,7 +6,6 @@ import { open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { multiaddr } from '@multiformats/multiaddr'
-import { parse as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { RACK_CHARS_MAX } from '../protocols/blocks/constants.ts'
 import { rackLabel } from '../protocols/blocks/messages.ts'
@@ -218,6 +217,8 @@ export async function loadConfig(sources: ConfigSources): Promise<Config> {
 
 async function readSettings(path: string): Promise<Settings> {
   const text = await readBounded(path)
+  // Loaded late: a daemon without such a file needs none of it.
+  const { parse: parseYaml } = await import('yaml')
   let value: unknown
   try {
     // JSON is YAML. Aliases could make a small file large; settings have no use for them.

@@ -1,8 +1,9 @@
-import { Gauge, Registry } from 'prom-client'
 import type { StatusReport } from './api.ts'
 
 /** Prometheus text of what status says. A registry of its own: several nodes in one process do not share it. */
 export async function metricsText(status: StatusReport, offenders: number): Promise<string> {
+  // Loaded late: most nodes are never asked.
+  const { Gauge, Registry } = await import('prom-client')
   const registry = new Registry()
   const gauge = (name: string, help: string, value: number): void => {
     new Gauge({ name: `hotblock_${name}`, help, registers: [registry] }).set(value)

@@ -5,7 +5,6 @@
  * identify of each connection names them; then start the host. Stop in the opposite order: discovery first, while it can
  * still withdraw, the host last.
  */
-import { noise } from '@chainsafe/libp2p-noise'
 import { identify } from '@libp2p/identify'
 import type { Libp2p, PrivateKey } from '@libp2p/interface'
 import { type KadDHT, kadDHT, passthroughMapper, type Selectors, type Validators } from '@libp2p/kad-dht'
@@ -23,6 +22,7 @@ import { Bootstrap, type RememberedPeers } from './bootstrap.ts'
 import * as constants from './constants.ts'
 import { Fill } from './fill.ts'
 import { GuardedDatastore, NO_PUBLIC_KEYS } from './kad-guard.ts'
+import { lateNoise } from './late-noise.ts'
 import { tls } from './tls/encrypter.ts'
 
 export interface HostInit {
@@ -105,7 +105,7 @@ async function createNode(init: HostInit, listen: Multiaddr[], announce: Multiad
     addresses: { listen: listen.map(String), announce: announce.map(String) },
     datastore: new GuardedDatastore(init.datastore ?? new MemoryDatastore()),
     transports: [tcp()],
-    connectionEncrypters: init.tls === false ? [noise()] : [tls(), noise()],
+    connectionEncrypters: init.tls === false ? [lateNoise()] : [tls(), lateNoise()],
     streamMuxers: [
       yamux({
         // The connection monitor tries connections already.

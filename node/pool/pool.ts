@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 import { HotblockError } from '../../protocols/errors.ts'
 import { withOwnBuffers } from './buffers.ts'
 import type { JobKind, Jobs, Pool } from './jobs.ts'
@@ -24,25 +24,32 @@ export function createPool(options: { threads?: number } = {}): Pool & { readonl
   const threads = options.threads ?? Math.min(THREADS_DEFAULT_MAX, availableParallelism())
   // Sources run as .ts and a build as .js; the compiler rewrites imports, but not a file name.
   const worker = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url)
-  const piscina = new Piscina({
-    filename: fileURLToPath(worker),
-    minThreads: 0,
-    maxThreads: threads,
-    idleTimeout: IDLE_TIMEOUT_MS,
-    maxQueue: JOBS_WAITING_MAX,
-    recordTiming: false,
-    stricterFIFO: true,
-  })
-  // A thread that dies without a job is replaced with the next job; one that dies in a job rejects that job.
-  piscina.on('error', () => {})
-
+  // Loaded late: a node may be idle for long.
+  const start = async (): Promise<Piscina> => {
+    const piscina = new (await import('piscina')).Piscina({
+      filename: fileURLToPath(worker),
+      minThreads: 0,
+      maxThreads: threads,
+      idleTimeout: IDLE_TIMEOUT_MS,
+      maxQueue: JOBS_WAITING_MAX,
+      recordTiming: false,
+      stricterFIFO: true,
+      // Jobs make hardly any objects.
+      resourceLimits: { maxYoungGenerationSizeMb: 1 },
+    })
+    // A thread that dies without a job is replaced with the next job; one that dies in a job rejects that job.
+    piscina.on('error', () => {})
+    return piscina
+  }
+  let started: Promise<Piscina> | undefined
   const running = new Set<Promise<unknown>>()
   let closing: Promise<void> | undefined
 
   async function run<K extends JobKind>(job: Jobs[K][0]): Promise<Jobs[K][1]> {
     if (closing !== undefined) throw new HotblockError('CANCELLED', 'the threads have been stopped')
     const { job: own, buffers } = withOwnBuffers(job)
-    const outcome: Promise<Outcome> = piscina.run(own, { transferList: buffers })
+    started ??= start()
+    const outcome: Promise<Outcome> = started.then((piscina) => piscina.run(own, { transferList: buffers }))
     running.add(outcome)
     try {
       const done = await outcome
@@ -54,7 +61,7 @@ export function createPool(options: { threads?: number } = {}): Pool & { readonl
   }
 
   async function close(): Promise<void> {
-    closing ??= Promise.allSettled(running).then(() => piscina.destroy())
+    closing ??= Promise.allSettled(running).then(async () => (await started)?.destroy())
     await closing
   }
 

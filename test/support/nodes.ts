@@ -5,11 +5,11 @@ import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { FetchReport } from '../../node/api.ts'
 import { type ControlClient, connectControl } from '../../node/control/client.ts'
-import { mainProgram } from './program.ts'
+import { mainProgram, runsSources } from './program.ts'
 import { ROOT } from './sources.ts'
 
 const READY_MS = 30_000
-/** Daemons find each other's compiled code here: most of what a start costs is compiling. */
+/** Daemons find each other's compiled code here: most of what a start from the sources costs is compiling. */
 const COMPILED = join(ROOT, 'node_modules', '.cache', 'hotblock-test')
 
 export interface NodeOptions {
@@ -44,7 +44,7 @@ export async function startNode(options: NodeOptions): Promise<RunningNode> {
   for (const address of bootstrap) args.push('--bootstrap', address)
   for (const peer of trust) args.push('--trust', peer)
   const log = openSync(`${home}.log`, 'a')
-  const env = { NODE_COMPILE_CACHE: COMPILED, ...process.env }
+  const env = { ...(runsSources() ? { NODE_COMPILE_CACHE: COMPILED } : {}), ...process.env }
   const [command, ...rest] = [...through, process.execPath, ...args, ...flags]
   const child = spawn(command!, rest, { stdio: ['ignore', 'pipe', log], env })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))

@@ -14,6 +14,11 @@ export function mainProgram(): string {
   return main
 }
 
+/** Whether it is the sources, whose types have to be taken out at each start. */
+export function runsSources(): boolean {
+  return main === SOURCE
+}
+
 /**
  * From now on the built program is started, as users have it: it starts sooner, and without what takes types out of sources
  * each process has 10 MB less.

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Publisher } from '../../publisher.ts'
 import type { Cli } from '../cli.ts'
 import { keyValues } from '../format.ts'
 import { addNodeOptions, loadNodeConfig, type NodeFlags, nodeLogger, untilStopped } from '../node-command.ts'
@@ -15,7 +16,9 @@ async function runDaemon(cli: Cli, flags: NodeFlags): Promise<void> {
   const config = await loadNodeConfig(cli, flags)
   const log = await nodeLogger(cli, config)
   const { startDaemon } = await import('../../daemon.ts')
-  const daemon = await startDaemon({ ...config, log, publisher: await cli.environment.publisher() })
+  // Loaded late: most nodes never publish.
+  const publisher: Publisher = async (...args) => (await cli.environment.publisher())(...args)
+  const daemon = await startDaemon({ ...config, log, publisher })
   const { peer, addresses } = daemon
   cli.print({ ready: true, peer, addresses }, (style) => {
     const rows = keyValues(
