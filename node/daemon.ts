@@ -102,9 +102,11 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
   const clock = systemClock
   const random = Math.random
   const privateKey = await loadIdentity(home)
-  const store = await openStore(home, { ...(quotaBytes === undefined ? {} : { quotaBytes }), floorBytes, log })
-  undo.push(() => store.close())
   const pool = createPool()
+  const shortenLog = (path: string) => pool.run<'checkpoint'>({ kind: 'checkpoint', path })
+  const quota = quotaBytes === undefined ? {} : { quotaBytes }
+  const store = await openStore(home, { ...quota, floorBytes, log, shortenLog })
+  undo.push(() => store.close())
   undo.push(() => pool.close())
 
   // A byte on the wire was in three buffers: as it came, decrypted, and put together with its neighbours.

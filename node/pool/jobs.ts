@@ -116,6 +116,13 @@ export interface PlaceAnswer {
   readonly written: number
 }
 
+/** Takes the log of a SQLite database over into it. */
+export interface CheckpointJob {
+  readonly kind: 'checkpoint'
+  readonly path: string
+}
+export type CheckpointAnswer = Record<never, never>
+
 export interface Jobs {
   hash: [HashJob, HashAnswer]
   verify: [VerifyJob, VerifyAnswer]
@@ -124,6 +131,7 @@ export interface Jobs {
   decode: [DecodeJob, DecodeAnswer]
   measure: [MeasureJob, MeasureAnswer]
   place: [PlaceJob, PlaceAnswer]
+  checkpoint: [CheckpointJob, CheckpointAnswer]
 }
 export type JobKind = keyof Jobs
 

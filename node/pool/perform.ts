@@ -1,3 +1,4 @@
+import { runCheckpoint } from './checkpoint.ts'
 import { runCopy, runPlace } from './copy.ts'
 import { runHash, runVerify } from './hash.ts'
 import type { JobKind, Jobs } from './jobs.ts'
@@ -24,5 +25,7 @@ export function perform(job: AnyJob): AnyAnswer {
       return runMeasure(job)
     case 'place':
       return runPlace(job)
+    case 'checkpoint':
+      return runCheckpoint(job)
   }
 }

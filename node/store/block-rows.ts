@@ -8,7 +8,6 @@ import { open } from 'node:fs/promises'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { HotblockError } from '../../protocols/errors.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
-import { CheckpointThread } from './checkpoint-thread.ts'
 import { KEY_BYTES } from './place.ts'
 
 /** KiB of pages that are kept; what is not there comes from the system's cache of files in a microsecond. */
@@ -38,6 +37,9 @@ const FIND_MANY = `
 /** A row as SQLite gives it. */
 type Cells = readonly Uint8Array[]
 
+/** Takes the log of the database at this path over into it, somewhere where waiting for the disk hinders nobody. */
+export type ShortenLog = (path: string) => Promise<unknown>
+
 /** Which rows; keys from `start` on, before `end`. */
 export interface RowRange {
   readonly start?: Uint8Array
@@ -48,8 +50,6 @@ export interface RowRange {
 export class BlockRows {
   readonly #path: string
   readonly #db: DatabaseSync
-  /** A thread may open it too. */
-  readonly #shared: boolean
   readonly #get: StatementSync
   readonly #getMany: StatementSync
   readonly #put: StatementSync
@@ -57,7 +57,7 @@ export class BlockRows {
   readonly #range: StatementSync
   readonly #setEntries: StatementSync
   #entries: number
-  readonly #thread: CheckpointThread
+  readonly #shortenLog: ShortenLog | undefined
   /** Rows that changed since the log was last taken over. */
   #changed = 0
   #checkpoint: Promise<void> | undefined
@@ -65,15 +65,15 @@ export class BlockRows {
   /**
    * Opens the file, or makes it.
    *
+   * @param shortenLog without it, commits do that now and then, and wait
    * @throws DAMAGED for a file that is not such a database; the index can be made anew from the tables
    */
-  constructor(path: string) {
+  constructor(path: string, shortenLog?: ShortenLog) {
     this.#path = path
     if (existsSync(path + DAMAGED_SUFFIX)) throw damaged(path)
     const { db, shared } = openDatabase(path)
     this.#db = db
-    this.#shared = shared
-    this.#thread = new CheckpointThread(path)
+    this.#shortenLog = shared ? shortenLog : undefined
     this.#get = this.#prepare('SELECT places FROM blocks WHERE key = ?')
     this.#getMany = this.#prepare(FIND_MANY)
     this.#put = this.#prepare(
@@ -149,7 +149,7 @@ export class BlockRows {
     this.#setEntries.run(entries)
     this.#db.exec('COMMIT')
     this.#entries = entries
-    this.#checkpoint ??= this.#shortenLog()
+    this.#checkpoint ??= this.#shorten()
   }
 
   /** Takes a change back, and gives its failure a code. */
@@ -172,7 +172,6 @@ export class BlockRows {
 
   async close(): Promise<void> {
     await this.#checkpoint
-    await this.#thread.close()
     if (this.#db.isOpen) this.#db.close()
   }
 
@@ -197,16 +196,18 @@ export class BlockRows {
     return (this.#prepare(`SELECT ${column} FROM totals`).get() as unknown as readonly number[])[0]!
   }
 
-  #shortenLog(): Promise<void> | undefined {
+  #shorten(): Promise<void> | undefined {
     if (this.#changed < LOG_ROWS_MAX) return undefined
     this.#changed = 0
-    if (!this.#shared) {
+    if (this.#shortenLog === undefined) {
       this.#db.exec('PRAGMA wal_checkpoint(PASSIVE)')
       return undefined
     }
-    return this.#thread.run().finally(() => {
+    // Where it cannot be done now, the next time does it.
+    const done = (): void => {
       this.#checkpoint = undefined
-    })
+    }
+    return this.#shortenLog(this.#path).then(done, done)
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { open } from 'lmdb'
 import { HotblockError } from '../../protocols/errors.ts'
 import { type Log, silentLog } from '../../protocols/ports.ts'
-import { BlockRows, DATABASE_SUFFIXES } from './block-rows.ts'
+import { BlockRows, DATABASE_SUFFIXES, type ShortenLog } from './block-rows.ts'
 import { DiskBlockIndex } from './blocks.ts'
 import { RowDatastore } from './datastore.ts'
 import { checkHome, furnishHome, homeFailure } from './home.ts'
@@ -35,6 +35,7 @@ export interface OpenOptions {
   readonly floorBytes?: number
   readonly log?: Log
   readonly space?: Space
+  readonly shortenLog?: ShortenLog
   /** Milliseconds since the epoch. */
   readonly now?: () => number
   /** Called after each step that changes the disk; tests crash there. */
@@ -54,7 +55,7 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
     await furnishHome(home)
     await checkIndex(join(home, 'index'))
     const room = indexRoom(join(home, 'index'))
-    const blockRows = await openBlockRows(join(home, 'index', BLOCKS_FILE), log)
+    const blockRows = await openBlockRows(join(home, 'index', BLOCKS_FILE), log, options.shortenLog)
     const index = open({ path: join(home, 'index'), maxDbs: DATABASES_MAX, noSubdir: false })
     try {
       const images = new ImageRows(index.openDB<Uint8Array, Uint8Array>(IMAGES_DATABASE), room)
@@ -102,14 +103,14 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
 }
 
 /** A damaged file is made anew: tables and images have all that it said. */
-async function openBlockRows(path: string, log: Log): Promise<BlockRows> {
+async function openBlockRows(path: string, log: Log, shortenLog: ShortenLog | undefined): Promise<BlockRows> {
   try {
-    return new BlockRows(path)
+    return new BlockRows(path, shortenLog)
   } catch (error) {
     if (!(error instanceof HotblockError) || error.code !== 'DAMAGED') throw error
     log.warn({ path }, 'the index of blocks is damaged and is made anew')
     for (const ending of DATABASE_SUFFIXES) await rm(path + ending, { force: true })
-    return new BlockRows(path)
+    return new BlockRows(path, shortenLog)
   }
 }
 

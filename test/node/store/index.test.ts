@@ -1,6 +1,8 @@
+import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { inlinePool } from '../../../node/pool/pool.ts'
 import { BlockRows } from '../../../node/store/block-rows.ts'
 import { DiskBlockIndex, type ManagedBlockIndex } from '../../../node/store/blocks.ts'
 import { MemoryBlockIndex } from '../../../node/store/memory-index.ts'
@@ -299,5 +301,48 @@ both('any series of changes gives what a plain list of places gives', (index, st
     assert.is(index.size, model.filter((places) => places.length > 0).length)
   }),
 )
+
+test('the log is taken over by whoever is told to, and changes wait for that', () =>
+  withDirectory(async (path) => {
+    const file = join(path, 'blocks.db')
+    const pool = inlinePool()
+    const begun: number[] = []
+    const rows = new BlockRows(file, async () => {
+      begun.push((await stat(file)).size)
+      await pool.run<'checkpoint'>({ kind: 'checkpoint', path: file })
+    })
+    try {
+      const index = new DiskBlockIndex(rows, () => COMPLETE)
+      const count = 20_000
+      const hashes = Buffer.concat(Array.from({ length: count }, (_, i) => hash(i)))
+      await index.add(
+        1,
+        Float64Array.from({ length: count }, (_, i) => i),
+        hashes,
+      )
+      await index.flush()
+      // A change begins when the log has been taken over.
+      await rows.begin()
+      rows.commit(rows.entries)
+      assert.ok(begun.length > 0)
+      assert.ok((await stat(file)).size > begun[0]!, 'the database has grown')
+      assert.is(index.find(hashes).filter(([place]) => place !== undefined).length, count)
+    } finally {
+      await rows.close()
+    }
+  }))
+
+test('a log that cannot be taken over now stays until the next time', () =>
+  withDirectory(async (path) => {
+    const rows = new BlockRows(join(path, 'blocks.db'), () => Promise.reject(new Error('busy')))
+    const index = new DiskBlockIndex(rows, () => COMPLETE)
+    const hashes = Buffer.concat(Array.from({ length: 20_000 }, (_, i) => hash(i)))
+    await index.add(1, new Float64Array(20_000), hashes)
+    await index.flush()
+    await index.add(2, Float64Array.of(0), A)
+    await index.flush()
+    assert.ok(index.find(A)[0]!.some(({ image }) => image === 2))
+    await rows.close()
+  }))
 
 test.run()
