@@ -6,6 +6,7 @@ import { type BlockSource, serveBlocks } from '../protocols/blocks/server.ts'
 import type { Discovery } from '../protocols/discovery/discovery.ts'
 import type { Log } from '../protocols/ports.ts'
 import type { Mesh } from './fetch/ports.ts'
+import { TLS_PROTOCOL } from './net/tls/encrypter.ts'
 
 /** Sessions of the block exchange over one connection, each way. */
 const STREAMS_MAX = 64
@@ -41,7 +42,7 @@ export async function handleBlocks(
       return
     }
     try {
-      await serveBlocks(stream, peer, source)
+      await serveBlocks(stream, peer, source, connection.encryption === TLS_PROTOCOL)
     } catch (error) {
       const code = (error as { code?: string }).code
       if (code === 'BAD_MESSAGE') {

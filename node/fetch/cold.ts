@@ -76,7 +76,7 @@ export class ColdFetch {
   }
 
   /** The first items to fetch; pieces that need none of them are held from the start. */
-  begin(items: readonly number[]): void {
+  begin(items: readonly number[] | Uint32Array): void {
     for (const item of items) this.#want(item)
     const held: number[] = []
     for (let piece = 0; piece < this.#lackingIn.length; piece++) {
@@ -170,15 +170,20 @@ export class ColdFetch {
       table,
       present.map((i) => blocks.rows[asked.items[i]!]!),
     )
+    const { encoding } = frame
+    const { frames } = deps.server
+    const isWhole = present.length === asked.items.length
+    const keep = isWhole ? frames.reserve(columns, encoding, frame.payload.byteLength) : undefined
     try {
-      const { encoding } = frame
       const job = { kind: 'decode', payload: frame.payload, encoding, to: image.path } as const
-      const answer = await deps.pool.run<'decode'>({
-        ...job,
-        lengths: columns.lengths,
-        hashes: columns.hashes,
-        toOffsets: columns.offsets,
-      })
+      const { offsets: toOffsets, lengths, hashes } = columns
+      const place = keep && { fd: keep.fd, offset: keep.offset }
+      const decoding = deps.pool.run<'decode'>({ ...job, lengths, hashes, toOffsets, keep: place })
+      decoding.then(
+        ({ kept }) => keep?.done(kept),
+        () => keep?.done(undefined),
+      )
+      const answer = await decoding
       present.forEach((i, p) => {
         outcome[i] = answer.good[p] === 1 ? ITEM_GOOD : ITEM_WRONG
       })
@@ -187,8 +192,8 @@ export class ColdFetch {
         peer,
         good.map((i) => asked.items[i]!),
       )
-      if (good.length === asked.items.length) {
-        deps.server.frames.keep(columns, { encoding, payload: answer.payload, missing: undefined })
+      if (keep === undefined && good.length === asked.items.length) {
+        frames.keep(columns, { encoding, payload: answer.payload, missing: undefined })
       }
       this.#act(this.#machine.delivered(this.#now(), peer, frame.request, outcome, frame.wireBytes))
     } catch (error) {

@@ -83,12 +83,17 @@ export interface DecodeJob {
   readonly to: string
   /** For each block its place in `to`. */
   readonly toOffsets: Float64Array
+  /** Where the payload is kept if all its blocks are right: a file that stays open until the answer. It does not come back then. */
+  readonly keep?: { readonly fd: number; readonly offset: number } | undefined
 }
+/** CRC-32 of a payload that lies where it is kept now; undefined: it is not right; failed: it could not be written. */
+export type Kept = number | 'failed' | undefined
 export interface DecodeAnswer {
   /** All zeros where the payload does not unpack to exactly the sum of `lengths`. */
   readonly good: Uint8Array
-  /** The job's. */
+  /** The job's; empty where `keep` was given. */
   readonly payload: Uint8Array
+  readonly kept?: Kept
 }
 
 /** Bytes that the blocks would be on the wire: packed in frames of at most `frameBytes`, compressed where smaller. */

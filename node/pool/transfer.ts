@@ -1,3 +1,5 @@
+import { crc32 } from 'node:zlib'
+import { letGo } from '../garbage.ts'
 import { compress, decompress } from './compress.ts'
 import { withFile, withFileIfThere, writeAt } from './files.ts'
 import {
@@ -7,6 +9,7 @@ import {
   ENCODING_ZSTD,
   type EncodeAnswer,
   type EncodeJob,
+  type Kept,
 } from './jobs.ts'
 import { bytesOfRow, forEachRun } from './runs.ts'
 import { Scratch } from './scratch.ts'
@@ -49,7 +52,7 @@ export function runDecode(job: DecodeJob): DecodeAnswer {
   const { lengths, toOffsets } = job
   const good = new Uint8Array(lengths.length)
   const raw = unpack(job, checkedSum(lengths))
-  if (raw === undefined) return { good, payload: job.payload }
+  if (raw === undefined) return keepPayload(job, good)
   withFile(job.to, 'r+', (target) => {
     let start = 0
     let end = 0
@@ -70,7 +73,24 @@ export function runDecode(job: DecodeJob): DecodeAnswer {
     }
     writeAt(target, raw, start, end, to)
   })
-  return { good, payload: job.payload }
+  return keepPayload(job, good)
+}
+
+function keepPayload({ payload, keep }: DecodeJob, good: Uint8Array): DecodeAnswer {
+  if (keep === undefined) return { good, payload }
+  const kept = good.includes(0) ? undefined : keptAt(keep, payload)
+  letGo(payload)
+  return { good, payload: new Uint8Array(0), kept }
+}
+
+/** A failure is none of the job's: the blocks are where they belong all the same. */
+function keptAt({ fd, offset }: { fd: number; offset: number }, payload: Uint8Array): Kept {
+  try {
+    writeAt(fd, payload, 0, payload.length, offset)
+    return crc32(payload)
+  } catch {
+    return 'failed'
+  }
 }
 
 function unpack({ payload, encoding }: DecodeJob, bytes: number): Uint8Array | undefined {

@@ -3,6 +3,7 @@ import { open, unlink } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import type { ServedFrame } from '../../protocols/blocks/server.ts'
 import type { Log } from '../../protocols/ports.ts'
+import type { Kept } from '../pool/jobs.ts'
 
 /** No more frames than this are known at a time, however small they are. */
 export const FRAMES_MAX = 32_768
@@ -13,10 +14,21 @@ interface Lying {
   readonly offset: number
   readonly bytes: number
   readonly encoding: number
-  /** Of the payload. What the disk has changed must not leave the node: whoever got it would take this node for a liar. */
-  readonly crc: number
+  /**
+   * Of the payload; undefined until it is there. What the disk has changed must not leave the node: whoever got it would take
+   * this node for a liar.
+   */
+  crc: number | undefined
   /** Settles when it can be read. */
   written: Promise<void> | undefined
+}
+
+/** Room for a frame that somebody else writes. */
+export interface ReservedFrame {
+  readonly fd: number
+  readonly offset: number
+  /** To be called once, when it is written or will not be. */
+  done(kept: Kept): void
 }
 
 /**
@@ -35,6 +47,7 @@ export class FrameFile {
   #writingBytes = 0
   #broken = false
   #lastWrite: Promise<void> = Promise.resolve()
+  readonly #reserved = new Set<Promise<void>>()
 
   private constructor(file: FileHandle, bytesMax: number, log: Log) {
     this.#file = file
@@ -110,10 +123,40 @@ export class FrameFile {
     lying.written = this.#lastWrite
   }
 
+  /**
+   * Room for a frame of so many bytes; whoever asks for it waits until it is there. Two that lie over each other may be written
+   * in the wrong order; then the checksum finds neither.
+   *
+   * @returns undefined where it is not kept
+   */
+  reserve(key: string, encoding: number, bytes: number): ReservedFrame | undefined {
+    if (bytes === 0 || bytes > this.#bytesMax || this.#broken || this.#frames.has(key)) return undefined
+    const offset = this.#makeRoom(bytes)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const lying: Lying = { offset, bytes, encoding, crc: undefined, written: promise }
+    this.#frames.set(key, lying)
+    this.#bytes += bytes
+    this.#reserved.add(promise)
+    return {
+      fd: this.#file.fd,
+      offset,
+      done: (kept) => {
+        lying.written = undefined
+        if (typeof kept === 'number') lying.crc = kept
+        else if (this.#frames.get(key) === lying) this.#forget(key, lying)
+        if (kept === 'failed') void this.#fail(new Error('a frame could not be written'))
+        this.#reserved.delete(promise)
+        resolve()
+      },
+    }
+  }
+
   /** Idempotent. */
   async close(): Promise<void> {
     this.#giveUp()
     await this.#lastWrite
+    // Until then the file must stay what its number stands for.
+    await Promise.all(this.#reserved)
     await this.#file.close()
   }
 
@@ -151,11 +194,16 @@ export class FrameFile {
         done += bytesWritten
       }
     } catch (error) {
-      this.#log.warn({ error: String(error) }, 'packed frames are kept on the disk no longer')
-      this.#giveUp()
-      // A full disk gets its space back.
-      await this.#file.truncate(0).catch(() => {})
+      await this.#fail(error)
     }
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    if (this.#broken) return
+    this.#log.warn({ error: String(error) }, 'packed frames are kept on the disk no longer')
+    this.#giveUp()
+    // A full disk gets its space back.
+    await this.#file.truncate(0).catch(() => {})
   }
 
   #giveUp(): void {

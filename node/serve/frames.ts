@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import type { ServedFrame } from '../../protocols/blocks/server.ts'
 import { letGo } from '../garbage.ts'
 import { FrameCache } from './frame-cache.ts'
-import type { FrameFile } from './frame-file.ts'
+import type { FrameFile, ReservedFrame } from './frame-file.ts'
 
-/** Bytes of frames that are kept in memory: with a file, what came in the last moments; without, all there is. */
+/** Bytes of frames that are kept in memory: with a file, those that found no room there; without, all there is. */
 export const RECENT_BYTES = 4 * 1024 * 1024
 export const RECENT_ALONE_BYTES = 16 * 1024 * 1024
 
@@ -16,7 +16,7 @@ export interface Asked {
 
 interface Making {
   readonly frame: Promise<ServedFrame>
-  /** Who waits for it: with one alone, the frame is its own. */
+  /** Who waits for it or has it. When all of them are done with it, its memory is given back. */
   users: number
 }
 
@@ -44,19 +44,29 @@ export class Frames {
     return this.#file?.bytesMax ?? 0
   }
 
-  /** The frame with these blocks, made if it is not here. */
+  /** The frame with these blocks, made if it is not here. Others may have it too, until all have released it. */
   async frame(asked: Asked, make: () => Promise<ServedFrame>): Promise<ServedFrame> {
     const key = keyOf(asked)
-    const kept = this.#recent.get(key) ?? (await this.#file?.get(key))
+    const recent = this.#recent.get(key)
+    const kept = recent ?? (await this.#file?.get(key))
     if (kept !== undefined) {
       this.counters.kept++
-      return kept
+      return kept === recent ? kept : { ...kept, release: () => letGo(kept.payload) }
     }
-    const { frame: made } = this.#make(key, make)
-    const frame = await made
+    const making = this.#make(key, make)
+    const frame = await making.frame
+    const release = releaseOf(making, frame)
+    making.users++
+    this.#file?.put(key, frame, release)
+    if (this.#file?.has(key)) return { ...frame, release }
+    // It stays with one user more than will release it.
     this.#recent.put(key, frame)
-    this.#file?.put(key, frame)
     return frame
+  }
+
+  /** Room in the file for a frame that comes from a peer, if it turns out to be right; no block of it may be missing. */
+  reserve(asked: Asked, encoding: number, bytes: number): ReservedFrame | undefined {
+    return this.#file?.reserve(keyOf(asked), encoding, bytes)
   }
 
   /** A frame that came from a peer, verified; no block of it is missing. The caller may not look at it any more. */
@@ -73,9 +83,7 @@ export class Frames {
     const making = this.#make(key, make)
     const frame = await making.frame
     const { byteLength } = frame.payload
-    this.#file.put(key, frame, () => {
-      if (making.users === 1) letGo(frame.payload)
-    })
+    this.#file.put(key, frame, releaseOf(making, frame))
     return byteLength
   }
 
@@ -91,6 +99,13 @@ export class Frames {
     this.#making.set(key, making)
     this.counters.made++
     return making
+  }
+}
+
+function releaseOf(making: Making, { payload }: ServedFrame): () => void {
+  return () => {
+    making.users--
+    if (making.users === 0) letGo(payload)
   }
 }
 

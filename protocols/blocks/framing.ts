@@ -1,12 +1,16 @@
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { HotblockError } from '../errors.ts'
-import { SEND_TIMEOUT_MS } from './constants.ts'
+import { FRAME_BYTES_MAX, SEND_TIMEOUT_MS } from './constants.ts'
 import { badMessage } from './messages.ts'
+
+/** Longer messages, parts of tables, are gathered as they come: what a peer says is long need not become so. */
+const AT_ONCE_BYTES_MAX = FRAME_BYTES_MAX + 64 * 1024
 
 /**
  * The bodies of length-prefixed messages (4 bytes, big endian), as they arrive on a stream. The caller bounds what may
- * arrive by what it has asked for.
+ * arrive by what it has asked for. What has come of a body is copied to where it stays, so that the small buffers that it came
+ * in are garbage at once: those that a collection finds in use twice stay for long.
  * @param bytesMax a longer message ends the iteration before it is buffered
  * @param count told how many bytes arrived, prefixes included
  * @throws BAD_MESSAGE for a message that is too long; NO_PEERS when the stream ends within one
@@ -17,27 +21,56 @@ export async function* readMessages(
   count: (bytes: number) => void = () => {},
 ): AsyncGenerator<Uint8Array> {
   const pending = new Uint8ArrayList()
-  let need = -1
+  let body: Body | undefined
   for await (const chunk of stream) {
     count(chunk.byteLength)
     pending.append(chunk)
     while (true) {
-      if (need < 0) {
+      if (body === undefined) {
         if (pending.byteLength < 4) break
-        need = pending.getUint32(0)
-        if (need > bytesMax) throw badMessage(`a message of ${need} bytes`)
+        const bytes = pending.getUint32(0)
+        if (bytes > bytesMax) throw badMessage(`a message of ${bytes} bytes`)
         pending.consume(4)
+        body = new Body(bytes)
       }
-      if (pending.byteLength < need) break
-      // A slice is one contiguous copy; the chunks that it lay in are free again.
-      const body = need === 0 ? new Uint8Array(0) : pending.slice(0, need)
-      pending.consume(need)
-      need = -1
-      yield body
+      const whole = body.take(pending)
+      if (whole === undefined) break
+      body = undefined
+      yield whole
     }
   }
   // A peer that was stopped or lost breaks off wherever it was: that is no offence.
-  if (need >= 0 || pending.byteLength > 0) throw new HotblockError('NO_PEERS', 'the stream ended within a message')
+  if (body !== undefined || pending.byteLength > 0)
+    throw new HotblockError('NO_PEERS', 'the stream ended within a message')
+}
+
+/** The body of a message while it arrives. */
+class Body {
+  readonly #bytes: number
+  #buffer: Uint8Array | undefined
+  #filled = 0
+
+  constructor(bytes: number) {
+    this.#bytes = bytes
+  }
+
+  /** Takes what belongs to it. @returns the body, in a buffer of its own, if that was all */
+  take(pending: Uint8ArrayList): Uint8Array | undefined {
+    if (this.#filled === 0 && (pending.byteLength >= this.#bytes || this.#bytes > AT_ONCE_BYTES_MAX)) {
+      if (pending.byteLength < this.#bytes) return undefined
+      const whole = this.#bytes === 0 ? new Uint8Array(0) : pending.slice(0, this.#bytes)
+      pending.consume(this.#bytes)
+      return whole
+    }
+    this.#buffer ??= new Uint8Array(this.#bytes)
+    const bytes = Math.min(pending.byteLength, this.#bytes - this.#filled)
+    for (const part of pending.sublist(0, bytes)) {
+      this.#buffer.set(part, this.#filled)
+      this.#filled += part.byteLength
+    }
+    pending.consume(bytes)
+    return this.#filled === this.#bytes ? this.#buffer : undefined
+  }
 }
 
 /** Sends the parts of a message as one piece and waits until the stream takes more; rejects if it does not for long. */

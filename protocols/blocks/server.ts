@@ -23,6 +23,7 @@ import {
   type PeerHint,
   tellablePeers,
 } from './messages.ts'
+import { TakenMessages } from './taken.ts'
 
 /** What a node holds of an image, and how it comes to hold more. */
 export interface ImageHoldings {
@@ -40,6 +41,8 @@ export interface ServedFrame {
   readonly payload: Uint8Array
   /** Bit field of the blocks that are not in it; undefined if all are. */
   readonly missing: Uint8Array | undefined
+  /** To be called when nobody will look at the payload any more, so that its memory can be used again. */
+  readonly release?: () => void
 }
 
 /** Who opened a session: its peer id, and where it says that it stands. */
@@ -97,11 +100,18 @@ export interface ServeSession {
   close(): void
 }
 
-/** Serves one session until the peer ends it or breaks the protocol. @throws BAD_MESSAGE */
-export async function serveBlocks(stream: Stream, peer: string, source: BlockSource): Promise<void> {
+/**
+ * Serves one session until the peer ends it or breaks the protocol.
+ *
+ * @param copies whether the stream's connection copies what it takes, so that frames can be released then; else they are
+ * left to the collector
+ * @throws BAD_MESSAGE
+ */
+export async function serveBlocks(stream: Stream, peer: string, source: BlockSource, copies = false): Promise<void> {
   const session = source.openSession(peer)
   if (session === undefined) return turnAway(stream, peer, source)
-  const conversation = new Conversation(stream, peer, source, session)
+  const taken = copies ? new TakenMessages(stream) : undefined
+  const conversation = new Conversation(stream, peer, source, session, taken)
   try {
     for await (const body of readMessages(stream, CLIENT_MESSAGE_BYTES_MAX)) {
       const taken = conversation.take(decodeClientMessage(body))
@@ -140,6 +150,7 @@ class Conversation {
   readonly #peer: string
   readonly #source: BlockSource
   readonly #session: ServeSession
+  readonly #taken: TakenMessages | undefined
   readonly #ends: (() => void)[] = []
   readonly #changed = (held: number[], getting: number[]): void => this.#have(held, getting)
   readonly #held = new Set<number>()
@@ -150,7 +161,14 @@ class Conversation {
   #root: CID | undefined
   #requests = 0
 
-  constructor(stream: Stream, peer: string, source: BlockSource, session: ServeSession) {
+  constructor(
+    stream: Stream,
+    peer: string,
+    source: BlockSource,
+    session: ServeSession,
+    taken: TakenMessages | undefined,
+  ) {
+    this.#taken = taken
     this.#stream = stream
     this.#peer = peer
     this.#source = source
@@ -243,7 +261,7 @@ class Conversation {
               frame.payload,
             )
       for (const part of parts) wireBytes += part.byteLength
-      await this.#send(parts)
+      await this.#send(parts, frame?.release)
     } finally {
       this.#requests--
       this.#session.sent(id, wireBytes)
@@ -277,7 +295,10 @@ class Conversation {
     this.#send(parts).catch(() => {})
   }
 
-  async #send(parts: Uint8Array[]): Promise<void> {
-    await writeMessage(this.#stream, parts)
+  async #send(parts: Uint8Array[], release?: () => void): Promise<void> {
+    const bytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    const sent = writeMessage(this.#stream, parts)
+    this.#taken?.gave(bytes, release)
+    await sent
   }
 }

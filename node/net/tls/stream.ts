@@ -3,8 +3,12 @@ import type { TLSSocket } from 'node:tls'
 import type { AbortOptions, MessageStream, StreamCloseEvent } from '@libp2p/interface'
 import { AbstractMessageStream, type SendResult } from '@libp2p/utils'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { letGo } from '../../garbage.ts'
 
-/** What was sent and received over a TLS socket, as libp2p sees it; `connection` is what the socket took over. */
+/**
+ * What was sent and received over a TLS socket, as libp2p sees it; `connection` is what the socket took over. What is given
+ * to it is copied before send() returns: whoever sends may use those bytes for something else then.
+ */
 export class TlsMessageStream extends AbstractMessageStream {
   readonly #connection: MessageStream
   readonly #socket: TLSSocket
@@ -31,6 +35,10 @@ export class TlsMessageStream extends AbstractMessageStream {
     connection.addEventListener('close', (event) => this.#closed(event))
   }
 
+  override send(data: Uint8Array | Uint8ArrayList): boolean {
+    return super.send(this.writableNeedsDrain ? copyOf(data) : data)
+  }
+
   /**
    * What is sent in one turn of the event loop goes to OpenSSL and to the kernel in one call. yamux answers each of its
    * frames with a message of twelve bytes, and each call costs as much as encrypting a hundred thousand.
@@ -41,7 +49,9 @@ export class TlsMessageStream extends AbstractMessageStream {
       this.#socket.cork()
       setImmediate(this.#uncork)
     }
-    return { sentBytes: data.byteLength, canSendMore: this.#socket.write(data.subarray()) }
+    const bytes = data.slice()
+    // The socket is done with it by then, and does not leave it to the collector.
+    return { sentBytes: bytes.byteLength, canSendMore: this.#socket.write(bytes, () => letGo(bytes)) }
   }
 
   /**
@@ -80,4 +90,8 @@ export class TlsMessageStream extends AbstractMessageStream {
     else if (local === true) this.abort(error)
     else this.onRemoteReset()
   }
+}
+
+function copyOf(data: Uint8Array | Uint8ArrayList): Uint8Array {
+  return data instanceof Uint8ArrayList ? data.slice() : new Uint8Array(data)
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat, writeFile } from 'node:fs/promises'
+import { open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { crc32, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import * as assert from 'uvu/assert'
 import { ENCODING_PLAIN, ENCODING_ZSTD } from '../../../node/pool/jobs.ts'
 import { asHotblockError } from '../../../protocols/errors.ts'
@@ -95,6 +95,34 @@ const tests = onEveryPool((test) => {
     assert.is(Buffer.compare(written.subarray(0, 100), bytes.subarray(0, 100)), 0)
     assert.ok(written.subarray(100, 300).every((byte) => byte === 0))
     assert.is(Buffer.compare(written.subarray(300, 600), bytes.subarray(300, 600)), 0)
+  })
+
+  test('decode: a payload whose blocks are all right is kept where it shall, and no other', async ({
+    pool,
+    bytes,
+    dir,
+  }) => {
+    const to = await sparse(join(dir, 'to'), MIB)
+    await using kept = await open(join(dir, 'kept'), 'w+')
+    const lengths = Uint32Array.of(40_000, 30_000)
+    const hashes = hashesOf(bytes, offsetsOf(0, lengths), lengths)
+    const toOffsets = Float64Array.of(0, 40_000)
+    const raw = bytes.subarray(0, 70_000)
+    const wrong = Buffer.from(raw)
+    wrong[69_999]! ^= 1
+    const decode = (payload: Uint8Array, fd: number) => {
+      const job = { kind: 'decode', encoding: ENCODING_PLAIN, lengths, hashes, to, toOffsets } as const
+      return pool.run<'decode'>({ ...job, payload: new Uint8Array(payload), keep: { fd, offset: 10 } })
+    }
+    const { good, kept: none } = await decode(wrong, kept.fd)
+    assert.equal([[...good], none, (await kept.stat()).size], [[1, 0], undefined, 0])
+    const right = await decode(raw, kept.fd)
+    assert.equal([[...right.good], right.kept, right.payload.length], [[1, 1], crc32(raw), 0])
+    assert.is(Buffer.compare((await readFile(join(dir, 'kept'))).subarray(10), raw), 0)
+    const NO_FILE = 2 ** 20
+    const failed = await decode(raw, NO_FILE)
+    assert.equal([[...failed.good], failed.kept], [[1, 1], 'failed'])
+    assert.is(Buffer.compare((await readFile(to)).subarray(0, 70_000), raw), 0)
   })
 
   test('decode: hostile payloads give nothing, and cost nothing', async ({ pool, bytes, dir }) => {

@@ -1,6 +1,9 @@
 import { execFileSync } from 'node:child_process'
+import { writeSync } from 'node:fs'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { FrameFile } from '../../../node/serve/frame-file.ts'
@@ -93,6 +96,39 @@ test('who reads a frame while another takes its place gets nothing, and never th
     assert.ok((await file.get('new'))!.payload.every((byte) => byte === 2))
     assert.is(await file.get('old'), undefined)
   }))
+
+test('room that is reserved is waited for, and holds a frame only once that is there', () =>
+  withFile(1000, async (file) => {
+    const payload = Buffer.from('some bytes')
+    const right = file.reserve('a', 1, payload.length)!
+    const reading = file.get('a')
+    assert.equal([file.has('a'), file.reserve('a', 1, 5), file.reserve('b', 1, 1001)], [true, undefined, undefined])
+    writeSync(right.fd, payload, 0, payload.length, right.offset)
+    right.done(crc32(payload))
+    assert.equal(Buffer.from((await reading)!.payload), payload)
+    const wrong = file.reserve('c', 1, 10)!
+    const inVain = file.get('c')
+    wrong.done(undefined)
+    assert.equal([await inVain, file.has('c'), file.bytes], [undefined, false, payload.length])
+  }))
+
+test('a file that cannot be written any more is given up; it is closed when nobody writes to it', async () => {
+  await withDirectory(async (directory) => {
+    const file = (await FrameFile.open(join(directory, 'frames'), 1000, silentLog))!
+    file.put('old', frame(Buffer.alloc(10)))
+    const [failing, late] = [file.reserve('a', 1, 10)!, file.reserve('b', 1, 10)!]
+    failing.done('failed')
+    assert.equal([file.has('old'), file.reserve('c', 1, 10), file.bytes], [false, undefined, 0])
+    let closed = false
+    const closing = file.close().then(() => {
+      closed = true
+    })
+    await setTimeout(20)
+    assert.not(closed)
+    late.done(undefined)
+    await closing
+  })
+})
 
 testWith(ROOT_RIGHTS)(
   'a disk that is full: nothing fails, its space comes back, and no frames are kept from then on',

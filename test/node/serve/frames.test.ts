@@ -35,7 +35,7 @@ test('a frame is made once, for those who ask at the same time and for those who
     const first = frames.frame(asked(1), () => made.promise)
     const second = frames.frame(asked(1), never)
     made.resolve(frame(1))
-    assert.is(await first, await second)
+    assert.is((await first).payload, (await second).payload)
     assert.equal((await frames.frame(asked(1), never)).payload, frame(1).payload)
     assert.equal(frames.counters, { kept: 1, made: 1 })
   }))
@@ -83,6 +83,25 @@ test('who joins while a frame is prepared has it whole, also where it cannot be 
     assert.is(await prepared, bytes)
     for (const { payload } of await joined) assert.equal(payload, frame(1, bytes).payload)
     await file.close()
+  }))
+
+test('the memory of a frame is given back when all who have it are done with it, and it is in the file', () =>
+  withFrames(async (frames) => {
+    const bytes = 4 * Buffer.poolSize
+    const made = Promise.withResolvers<ServedFrame>()
+    const asking = [1, 2].map(() => frames.frame(asked(1), () => made.promise))
+    made.resolve(frame(1, bytes))
+    const [first, second] = await Promise.all(asking)
+    const { payload } = first!
+    first!.release!()
+    const kept = await frames.frame(asked(1), never)
+    assert.equal(kept.payload, frame(1, bytes).payload)
+    assert.is(payload.length, bytes)
+    second!.release!()
+    assert.is(payload.length, 0)
+    assert.is(kept.payload.length, bytes)
+    kept.release!()
+    assert.is(kept.payload.length, 0)
   }))
 
 test('without a file the last frames are kept, and nothing is prepared', async () => {

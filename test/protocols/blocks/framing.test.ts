@@ -60,6 +60,15 @@ test('messages come whole, however their bytes are cut', async () => {
   await Promise.all(pending)
 })
 
+test('a message that is longer than a frame comes whole too', async () => {
+  const body = Buffer.alloc(3 * 1024 * 1024, 'long')
+  const chunks = inChunks(framed([body, Uint8Array.of(1)]), () => 100_000)
+  const bodies: Uint8Array[] = []
+  for await (const each of readMessages(chunks, body.length)) bodies.push(each)
+  assert.is(Buffer.compare(bodies[0]!, body), 0)
+  assert.equal([...bodies[1]!], [1])
+})
+
 test('a body stays what it was while later ones arrive', async () => {
   const chunk = framed([Uint8Array.of(1, 2), Uint8Array.of(3, 4)])
   async function* reused(): AsyncGenerator<Uint8Array> {
