@@ -22,7 +22,7 @@ import { type ControlRoutes, startControlServer } from './control/server.ts'
 import { Fetches } from './fetch/manager.ts'
 import type { FetchDeps } from './fetch/ports.ts'
 import { Wants } from './fetch/wants.ts'
-import { collectNowAndThen, leftBehind } from './garbage.ts'
+import { collectAll, collectNowAndThen, leftBehind } from './garbage.ts'
 import type { Logger } from './logging.ts'
 import { handleBlocks, libp2pMesh } from './mesh.ts'
 import { metricsText } from './metrics.ts'
@@ -48,6 +48,8 @@ import type { StoredImage } from './store/store.ts'
 import { Traffic } from './traffic.ts'
 import { VERSION } from './version.ts'
 
+/** To publish such an image takes so long that collecting what it left behind makes no difference. */
+const LARGE_BYTES = 256 * 1024 * 1024
 /** The file of packed frames, in the home, while it is made. */
 const FRAMES = 'frames'
 
@@ -241,6 +243,8 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
           privateKey,
           self,
           announce: async (record, bytes) => {
+            // What hashing left is gone before a crowd comes.
+            if (record.imageBytes >= LARGE_BYTES) collectAll()
             await nameImage(store, book, record)
             await Promise.all([dht.publish(bytes), advertising.flush()])
             packing.add(store.image(record.root))

@@ -27,6 +27,12 @@ export function leftBehind(bytes: number, type: Collection): void {
   leftBytes += bytes
   if (leftBytes < LEFT_BYTES_MAX) return
   leftBytes = 0
+  // What is being worked on now would be found in use, and kept for long.
+  if (type === 'minor') process.nextTick(collectNow, type)
+  else collectNow(type)
+}
+
+function collectNow(type: Collection): void {
   collect ??= findCollector()
   collect({ type })
 }
@@ -36,16 +42,18 @@ export function leftBehind(bytes: number, type: Collection): void {
  * half. @returns ends that
  */
 export function collectNowAndThen(startedMs = STARTED_MS): () => void {
-  const all = (): void => {
-    collect ??= findCollector()
-    // Of this kind, it also gives the pages back to the system.
-    collect({ type: 'major', flavor: 'last-resort' })
-  }
-  const timers = [setTimeout(all, startedMs), setInterval(all, COLLECT_MS)]
+  const timers = [setTimeout(collectAll, startedMs), setInterval(collectAll, COLLECT_MS)]
   for (const timer of timers) timer.unref()
   return () => {
     for (const timer of timers) clearTimeout(timer)
   }
+}
+
+/** Has everything collected now: after work that left much behind, and before what must not wait. */
+export function collectAll(): void {
+  collect ??= findCollector()
+  // Of this kind, it also gives the pages back to the system.
+  collect({ type: 'major', flavor: 'last-resort' })
 }
 
 /**

@@ -131,11 +131,9 @@ export function createNodeApi(init: NodeApiInit): OwnNodeApi {
       const { table, receivedBytes, holders } = await new ImageFetch(deps, target(record)).tableOnly(signal)
       const complete = store.image(record.root)?.state === 'complete'
       const rows = blockRows(table)
-      const places = complete ? undefined : await findHot(store, table, rows, undefined)
+      const here = complete ? rows : (await findHot(store, table, rows, undefined)).hot.rows
       const hot = new Uint8Array(table.entries)
-      rows.forEach((at, i) => {
-        if (places === undefined || places[i] !== undefined) hot[at] = 1
-      })
+      for (const row of here) hot[row] = 1
       const { hotBytes, coldBytes } = diffTable(table, (at) => hot[at] === 1)
       const { fits, evict } = complete ? { fits: true, evict: [] } : await store.room(hotBytes + coldBytes)
       return {

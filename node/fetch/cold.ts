@@ -76,7 +76,7 @@ export class ColdFetch {
   }
 
   /** The first items to fetch; pieces that need none of them are held from the start. */
-  begin(items: readonly number[] | Uint32Array): void {
+  begin(items: Uint32Array): void {
     for (const item of items) this.#want(item)
     const held: number[] = []
     for (let piece = 0; piece < this.#lackingIn.length; piece++) {

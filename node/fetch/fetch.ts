@@ -2,7 +2,7 @@ import { HotblockError } from '../../protocols/errors.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import type { FetchPhase, FetchProgress, PeerShare } from '../api.ts'
 import { builderGraceMs, WATCH_MS } from '../decisions/fetch/limits.ts'
-import type { Place, StoredImage } from '../store/store.ts'
+import type { StoredImage } from '../store/store.ts'
 import { ColdFetch, stalled } from './cold.ts'
 import { blockRows, copyHot, findHot, verifyRows } from './hot.ts'
 import { batches, columnsOf, type DistinctBlocks, distinctBlocks, inParallel } from './items.ts'
@@ -159,15 +159,8 @@ export class ImageFetch {
       if (resumed[row] === 1) resumedBytes += table.lengths[row]!
       return resumed[row] === 0
     })
-    const places = await findHot(store, table, open, image.number)
-    const hot: { row: number; place: Place }[] = []
-    const cold: number[] = []
-    open.forEach((row, i) => {
-      const place = places[i]
-      if (place === undefined) cold.push(row)
-      else hot.push({ row, place })
-    })
-    this.#hotBytes = hot.reduce((sum, { row }) => sum + table.lengths[row]!, 0)
+    const { hot, cold } = await findHot(store, table, open, image.number)
+    this.#hotBytes = hot.rows.reduce((sum, row) => sum + table.lengths[row]!, 0)
     this.#coldBytes = cold.reduce((sum, row) => sum + table.lengths[row]!, 0)
 
     const holdings = server.holdingsOf.begin(this.target.root, blocks.pieceCount)
@@ -249,7 +242,7 @@ export class ImageFetch {
   }
 
   /** What an earlier run left in the unfinished file, found by hashing it again. @returns 1 for each row that is right */
-  async #resume(table: Table, rows: number[], image: StoredImage): Promise<Uint8Array> {
+  async #resume(table: Table, rows: Uint32Array, image: StoredImage): Promise<Uint8Array> {
     this.#phase = 'resume'
     const right = new Uint8Array(table.entries)
     const { good } = await verifyRows(this.#deps.pool, table, rows, image.path, () => this.#moved())
@@ -305,21 +298,22 @@ export class ImageFetch {
 /** First occurrences, which are fetched, and further rows of the same blocks, which are copied from them. */
 function splitRepeats(
   blocks: DistinctBlocks,
-  cold: number[],
+  cold: Uint32Array,
   resumed: Uint8Array,
-): { first: number[]; repeats: number[] } {
-  const first: number[] = []
+): { first: Uint32Array; repeats: number[] } {
+  const first = new Uint32Array(cold.length)
+  let count = 0
   const repeats: number[] = []
-  const seen = new Set<number>()
+  const seen = new Uint8Array(blocks.lengths.length)
   for (const row of cold) {
     const item = blocks.itemOf[row]!
     const firstRow = blocks.rows[item]!
     if (row !== firstRow) repeats.push(row)
-    if (seen.has(item) || resumed[firstRow] === 1) continue
-    seen.add(item)
-    first.push(firstRow)
+    if (seen[item] === 1 || resumed[firstRow] === 1) continue
+    seen[item] = 1
+    first[count++] = firstRow
   }
-  return { first, repeats }
+  return { first: first.slice(0, count), repeats }
 }
 
 function cancelled(name: string): HotblockError {

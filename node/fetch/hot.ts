@@ -1,7 +1,7 @@
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import type { Pool } from '../pool/jobs.ts'
-import type { Place, Store, StoredImage } from '../store/store.ts'
+import type { Store, StoredImage } from '../store/store.ts'
 import { batches, columnsOf, inParallel } from './items.ts'
 
 /** Size of one copy or verify job, and how many are under way: enough to keep the threads busy. */
@@ -11,11 +11,19 @@ const JOBS_MAX = 3
 /** Hashes looked up at a time, so that the event loop goes on in between. */
 const LOOKUP_HASHES = 4096
 
+/** Rows that are hot, and where each of them lies: in which image, and where there. */
+export interface HotRows {
+  readonly rows: Uint32Array
+  readonly images: Uint32Array
+  readonly offsets: Float64Array
+}
+
 /** Rows of the table that are blocks. */
-export function blockRows(table: Table): number[] {
-  const rows: number[] = []
-  for (let row = 0; row < table.entries; row++) if (table.zero[row] === 0) rows.push(row)
-  return rows
+export function blockRows(table: Table): Uint32Array {
+  const rows = new Uint32Array(table.entries)
+  let count = 0
+  for (let row = 0; row < table.entries; row++) if (table.zero[row] === 0) rows[count++] = row
+  return rows.slice(0, count)
 }
 
 /** Which rows lie right already in an unfinished image. Nothing is believed that is not hashed again. */
@@ -42,20 +50,44 @@ export async function verifyRows(
   return { good, bad }
 }
 
-/** For each row where the node has its block, other than in `image` itself; undefined: cold. */
+/** Which of these rows the node has, other than in `image` itself. */
 export async function findHot(
   store: Store,
   table: Table,
-  rows: readonly number[],
+  rows: Uint32Array,
   image: number | undefined,
-): Promise<(Place | undefined)[]> {
-  const places: (Place | undefined)[] = []
+): Promise<{ hot: HotRows; cold: Uint32Array }> {
+  const hot = {
+    rows: new Uint32Array(rows.length),
+    images: new Uint32Array(rows.length),
+    offsets: new Float64Array(rows.length),
+  }
+  const cold = new Uint32Array(rows.length)
+  let hotCount = 0
+  let coldCount = 0
   for (let at = 0; at < rows.length; at += LOOKUP_HASHES) {
-    const { hashes } = columnsOf(table, rows.slice(at, at + LOOKUP_HASHES))
-    for (const found of store.blocks.find(hashes)) places.push(found.find((place) => place.image !== image))
+    const some = rows.subarray(at, at + LOOKUP_HASHES)
+    const { hashes } = columnsOf(table, some)
+    for (const [i, found] of store.blocks.find(hashes).entries()) {
+      const place = found.find((each) => each.image !== image)
+      if (place === undefined) {
+        cold[coldCount++] = some[i]!
+        continue
+      }
+      hot.rows[hotCount] = some[i]!
+      hot.images[hotCount] = place.image
+      hot.offsets[hotCount++] = place.offset
+    }
     await new Promise((resolve) => setImmediate(resolve))
   }
-  return places
+  return {
+    hot: {
+      rows: hot.rows.slice(0, hotCount),
+      images: hot.images.slice(0, hotCount),
+      offsets: hot.offsets.slice(0, hotCount),
+    },
+    cold: cold.slice(0, coldCount),
+  }
 }
 
 /**
@@ -67,28 +99,26 @@ export async function copyHot(
   store: Store,
   pool: Pool,
   table: Table,
-  hot: readonly { row: number; place: Place }[],
+  hot: HotRows,
   image: StoredImage,
   copied: (rows: number[]) => Promise<void>,
 ): Promise<number[]> {
-  const bySource = new Map<number, { row: number; place: Place }[]>()
-  for (const entry of hot) {
-    const list = bySource.get(entry.place.image)
-    if (list === undefined) bySource.set(entry.place.image, [entry])
-    else list.push(entry)
-  }
   const failed: number[] = []
-  for (const [number, entries] of bySource) {
+  for (const number of new Set(hot.images)) {
+    const here = (_: number, i: number): boolean => hot.images[i] === number
+    const rows = hot.rows.filter(here)
+    const places = hot.offsets.filter(here)
     const from = store.imageByNumber(number)?.path
     if (from === undefined) {
-      for (const { row } of entries) failed.push(row)
+      for (const row of rows) failed.push(row)
       continue
     }
-    const placeOf = new Map(entries.map(({ row, place }) => [row, place]))
-    const rows = entries.map(({ row }) => row)
+    let taken = 0
     await inParallel(batches(table, rows, JOB_BYTES, JOB_ROWS), JOBS_MAX, async (batch) => {
       const { offsets, lengths, hashes } = columnsOf(table, batch)
-      const fromOffsets = Float64Array.from(batch, (row) => placeOf.get(row)!.offset)
+      // Batches begin in the order of the rows.
+      const fromOffsets = places.slice(taken, taken + batch.length)
+      taken += batch.length
       const job = { kind: 'copy', from, fromOffsets, to: image.path, toOffsets: offsets, lengths, hashes } as const
       const answer = await pool.run<'copy'>(job)
       const good: number[] = []
@@ -99,7 +129,8 @@ export async function copyHot(
           continue
         }
         failed.push(row)
-        await store.blocks.drop(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES), placeOf.get(row)!)
+        const place = { image: number, offset: fromOffsets[i]! }
+        await store.blocks.drop(hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES), place)
       }
       await copied(good)
     })

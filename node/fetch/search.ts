@@ -2,7 +2,6 @@ import { hookKeys } from '../../protocols/table/sample.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import { chooseHookPeers, HOOK_DIALS_MS, HOOK_PROVIDERS_MAX, hooksToLookUp } from '../decisions/hook-peers.ts'
 import { type ColdFetch, stalled } from './cold.ts'
-import { columnsOf } from './items.ts'
 import type { FetchDeps, FetchTarget } from './ports.ts'
 import type { OpenPeer, Sessions } from './sessions.ts'
 
@@ -71,12 +70,13 @@ export class PeerSearch {
    * which. Once for each fetch.
    * @param cold rows of the table
    */
-  async seekHookPeers(table: Table, rows: number[], cold: ColdFetch): Promise<void> {
+  async seekHookPeers(table: Table, rows: Uint32Array, cold: ColdFetch): Promise<void> {
     if (this.#hookPeersSought) return
     this.#hookPeersSought = true
     try {
-      const { hashes } = columnsOf(table, rows)
-      const keys = hookKeys({ hashes, zero: new Uint8Array(rows.length) }, this.#deps.hookBits)
+      const others = new Uint8Array(table.entries).fill(1)
+      for (const row of rows) others[row] = 0
+      const keys = hookKeys({ hashes: table.hashes, zero: others }, this.#deps.hookBits)
       if (keys.length > 0) {
         const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
         const found = await this.#deps.mesh.find(hooksToLookUp(keys), HOOK_PROVIDERS_MAX, signal)

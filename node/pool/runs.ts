@@ -3,7 +3,7 @@ import { readAt } from './files.ts'
 import { Scratch } from './scratch.ts'
 
 /** Rows that lie close together are read in one call of at most this many bytes (or one row, if that is longer). */
-const RUN_BYTES_MAX = 2 * 1024 * 1024
+const RUN_BYTES_MAX = 1024 * 1024
 /** Reading over a gap of so many bytes costs less than another call. */
 const GAP_BYTES_MAX = 16 * 1024
 

@@ -1,5 +1,5 @@
 import type { Log } from '../../protocols/ports.ts'
-import { HASH_BYTES } from '../../protocols/table/constants.ts'
+import type { Table } from '../../protocols/table/table.ts'
 import { requestsFor } from '../decisions/fetch/requests.ts'
 import { columnsOf, type DistinctBlocks, distinctBlocks } from '../fetch/items.ts'
 import { PLACES_MAX } from '../store/place.ts'
@@ -64,8 +64,7 @@ export class Packing {
     const table = store.table(root)
     if (table === undefined) return
     const blocks = distinctBlocks(table)
-    const columns = columnsOf(table, blocks.rows)
-    const isNew = await this.#newIn(number, columns.hashes, blocks)
+    const isNew = await this.#newIn(number, table, blocks)
     const isDelta = isNew.includes(0) && isNew.includes(1)
     // What is packed must not push out what was packed just before.
     const bytesMax = server.frames.bytesMax / 2
@@ -84,11 +83,11 @@ export class Packing {
   }
 
   /** 1 for each block that is in no other image of this node. */
-  async #newIn(image: number, hashes: Uint8Array, blocks: DistinctBlocks): Promise<Uint8Array> {
+  async #newIn(image: number, table: Table, blocks: DistinctBlocks): Promise<Uint8Array> {
     const isNew = new Uint8Array(blocks.rows.length)
     for (let first = 0; first < isNew.length && !this.#closed; first += LOOKED_UP_MAX) {
-      const end = Math.min(first + LOOKED_UP_MAX, isNew.length)
-      const places = this.#init.store.blocks.find(hashes.subarray(first * HASH_BYTES, end * HASH_BYTES), PLACES_MAX)
+      const { hashes } = columnsOf(table, blocks.rows.subarray(first, first + LOOKED_UP_MAX))
+      const places = this.#init.store.blocks.find(hashes, PLACES_MAX)
       for (const [i, found] of places.entries())
         isNew[first + i] = found.every((place) => place.image === image) ? 1 : 0
       await new Promise((resolve) => setImmediate(resolve))

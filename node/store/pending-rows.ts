@@ -10,8 +10,8 @@ const PENDING_LIMIT = 4 * PENDING_MAX
 /** Rows that are written before the event loop has its turn: some 3 ms. */
 const SLICE_ROWS = 512
 
-/** By key as text, a character a byte; undefined: the row goes. */
-type Changes = Map<string, Uint8Array | undefined>
+/** Keys and values as text, a character a byte, which takes a fifth of what arrays of bytes do; undefined: the row goes. */
+type Changes = Map<string, string | undefined>
 
 /**
  * The rows of the index of blocks with the changes that are still in memory. Hashes lie anywhere, so that a row alone
@@ -42,8 +42,8 @@ export class PendingRows {
   get(key: Uint8Array): Uint8Array | undefined {
     if (this.#pending.size + this.#writing.size > 0) {
       const text = textOf(key)
-      if (this.#pending.has(text)) return this.#pending.get(text)
-      if (this.#writing.has(text)) return this.#writing.get(text)
+      const changes = this.#pending.has(text) ? this.#pending : this.#writing
+      if (changes.has(text)) return placesOf(changes.get(text))
     }
     return this.#rows.get(key)
   }
@@ -56,7 +56,7 @@ export class PendingRows {
       const text = textOf(hashes.subarray(i * HASH_BYTES, i * HASH_BYTES + KEY_BYTES))
       const changes = this.#pending.has(text) ? this.#pending : this.#writing
       if (!changes.has(text)) continue
-      const value = changes.get(text)
+      const value = placesOf(changes.get(text))
       if (value === undefined) found.delete(i)
       else found.set(i, value)
     }
@@ -66,7 +66,7 @@ export class PendingRows {
   /** @param before what get() says of the key; @param after undefined: the row goes */
   set(key: Uint8Array, before: Uint8Array | undefined, after: Uint8Array | undefined): void {
     const text = textOf(key)
-    this.#pending.set(text, after)
+    this.#pending.set(text, after && latin1(after))
     this.#prefixes.add(text.slice(0, PREFIX_BYTES))
     this.#entries += (after === undefined ? 0 : 1) - (before === undefined ? 0 : 1)
     // What fails here fails again where somebody waits for it.
@@ -143,12 +143,20 @@ export class PendingRows {
   #apply(text: string): void {
     const places = this.#writing.get(text)
     if (places === undefined) this.#rows.remove(bytesOf(text))
-    else this.#rows.put(bytesOf(text), places)
+    else this.#rows.put(bytesOf(text), bytesOf(places))
   }
 }
 
 function textOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, Math.min(KEY_BYTES, key.length)).toString('latin1')
+  return latin1(key.length > KEY_BYTES ? key.subarray(0, KEY_BYTES) : key)
+}
+
+function placesOf(text: string | undefined): Uint8Array | undefined {
+  return text === undefined ? undefined : bytesOf(text)
+}
+
+function latin1({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('latin1')
 }
 
 function bytesOf(text: string): Uint8Array {
