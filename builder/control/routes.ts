@@ -7,6 +7,7 @@
  */
 import { isAbsolute } from 'node:path'
 import { z } from 'zod'
+import type { Handler } from '../../node/control/app.ts'
 import { checked } from '../../node/control/checked.ts'
 import type { ControlRoutes } from '../../node/control/server.ts'
 import { HotblockError } from '../../protocols/errors.ts'
@@ -93,7 +94,7 @@ export function farmRoutes(farm: () => Farm): ControlRoutes {
       await farm().node.place(entry.root, output)
       return { key: entry.key, name: entry.name, output }
     })
-    app.post('/farm/build', { bodyLimit: BODY_BYTES_MAX }, (request, reply) => {
+    const build: Handler = (request, reply) => {
       const { xml, wait } = checked(bodies.build, request)
       const { queue, requests } = farm()
       return stream<FollowProgress, BuildReport>(reply, async (progress, signal) => {
@@ -113,7 +114,8 @@ export function farmRoutes(farm: () => Farm): ControlRoutes {
           off()
         }
       })
-    })
+    }
+    app.post('/farm/build', build, { bodyLimit: BODY_BYTES_MAX })
     // Progress is only the newest of a kind, so the log is asked for line by line: each call tells what came after one.
     app.post('/farm/log', async (request): Promise<LogReport> => {
       const asked = checked(bodies.log.extend({ after: z.int().nonnegative().default(0) }), request)

@@ -1,5 +1,4 @@
 /** What callers send, checked. */
-import type { FastifyRequest } from 'fastify'
 import type { z } from 'zod'
 import { HotblockError } from '../../protocols/errors.ts'
 import { parseWantedName } from '../../protocols/records/name.ts'
@@ -11,7 +10,7 @@ export function wanted(text: string): string {
 }
 
 /** The body of a call. @throws USAGE naming the field that is wrong */
-export function checked<S extends z.ZodType>(schema: S, request: FastifyRequest): z.output<S> {
+export function checked<S extends z.ZodType>(schema: S, request: { readonly body: unknown }): z.output<S> {
   const result = schema.safeParse(request.body ?? {})
   if (result.success) return result.data
   const [issue] = result.error.issues

@@ -8,13 +8,13 @@
  */
 import { chmod, chown, mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import Fastify from 'fastify'
 import { HotblockError } from '../../protocols/errors.ts'
 import type { Log } from '../../protocols/ports.ts'
 import type { NodeApi } from '../api.ts'
+import { ControlApp } from './app.ts'
 import { addHookRoutes, addOwnHook, addWaiting } from './job-routes.ts'
 import { BODY_BYTES_MAX } from './routes.ts'
-import { answerFailures, streaming } from './server.ts'
+import { streaming } from './server.ts'
 import { listenPrivately, makeRoom, SOCKET_PATH_BYTES_MAX } from './socket.ts'
 
 /** Those who are connected to one of the sockets at a time, and of them those who wait, or hold an image. */
@@ -37,15 +37,13 @@ export interface JobServerInit {
 export async function startJobServer({ kind, path, api, log }: JobServerInit): Promise<() => Promise<void>> {
   await claim(kind, path)
   const closing = new AbortController()
-  const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
+  const app = new ControlApp({ bodyLimit: BODY_BYTES_MAX, log })
   app.server.maxConnections = CONNECTIONS_MAX
-  answerFailures(app, log)
   if (kind === 'hook') addHookRoutes(app, api)
   else {
     addOwnHook(app, api)
     addWaiting(app, limited(api), streaming(closing.signal, log))
   }
-  await app.ready()
   try {
     await listenPrivately(app.server, path)
     const group = kind === 'hook' ? (await stat(dirname(path))).gid : undefined

@@ -1,10 +1,10 @@
 /** The control API's server: HTTP+JSON on HOME/control.sock. Who may open the socket may do everything. */
 import { chmod, mkdir } from 'node:fs/promises'
-import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify'
-import { asHotblockError, HotblockError } from '../../protocols/errors.ts'
+import { HotblockError } from '../../protocols/errors.ts'
 import type { Log } from '../../protocols/ports.ts'
 import { checkName } from '../../protocols/records/name.ts'
 import type { NodeApi } from '../api.ts'
+import { ControlApp, type ControlReply, type Handler } from './app.ts'
 import { checked, wanted } from './checked.ts'
 import { addHookRoutes, addWaiting } from './job-routes.ts'
 import { BODY_BYTES_MAX, bodies, HOSTS_BODY_BYTES_MAX } from './routes.ts'
@@ -13,12 +13,12 @@ import { streamCall } from './stream.ts'
 
 /** Runs a long call and streams its progress and its end; see streamCall. */
 export type Streamed = <P, R>(
-  reply: FastifyReply,
+  reply: ControlReply,
   call: (progress: (p: P) => void, signal: AbortSignal) => Promise<R>,
 ) => Promise<void>
 
 /** Adds routes of somebody else's to the control API, below a path of their own. */
-export type ControlRoutes = (app: FastifyInstance, stream: Streamed) => void
+export type ControlRoutes = (app: ControlApp, stream: Streamed) => void
 
 export interface ControlServerInit {
   readonly home: string
@@ -50,18 +50,16 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   })
   const path = await claimSocket(home)
   const closing = new AbortController()
-  const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true, logger: false })
-  app.addHook('onRequest', async ({ url }) => {
-    if (url !== '/stop') closing.signal.throwIfAborted()
-  })
-  answerFailures(app, log)
+  const before = (called: string): void => {
+    if (called !== '/stop') closing.signal.throwIfAborted()
+  }
+  const app = new ControlApp({ bodyLimit: BODY_BYTES_MAX, before, log })
   addRoutes(app, api, log)
   const stream = streaming(closing.signal, log)
   addStreams(app, api, stream)
   addHookRoutes(app, api)
   addWaiting(app, api, stream)
   for (const add of routes) add(app, stream)
-  await app.ready()
   await listen(app, path, home)
   log?.debug({ path }, 'the control socket is open')
   const cancel = () => closing.abort(new HotblockError('CANCELLED', 'the daemon is stopping'))
@@ -77,7 +75,7 @@ export async function startControlServer(init: ControlServerInit): Promise<Contr
   }
 }
 
-async function listen(app: FastifyInstance, path: string, home: string): Promise<void> {
+async function listen(app: ControlApp, path: string, home: string): Promise<void> {
   await listenPrivately(app.server, path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'EADDRINUSE') throw daemonRunning(home)
     throw new HotblockError('BAD_HOME', `no socket can be made (${error.code}): ${path}`, { path }, error)
@@ -85,26 +83,7 @@ async function listen(app: FastifyInstance, path: string, home: string): Promise
   await chmod(path, 0o600)
 }
 
-export function answerFailures(app: FastifyInstance, log: Log | undefined): void {
-  app.setNotFoundHandler((request, reply) => {
-    const error = new HotblockError('USAGE', `the control API has no ${request.method} ${request.url.slice(0, 100)}`)
-    return reply.code(404).send({ error })
-  })
-  app.setErrorHandler((thrown, _request, reply) => {
-    const error = fromFastify(thrown)
-    if (error.code === 'INTERNAL') log?.error({ err: thrown }, 'a control call failed')
-    return reply.code(error.http).send({ error })
-  })
-}
-
-/** Fastify's own failures (bad JSON, too large a body) are the caller's. */
-function fromFastify(thrown: unknown): HotblockError {
-  const { statusCode, message } = thrown as { statusCode?: number; message?: string }
-  const callers = !(thrown instanceof HotblockError) && statusCode !== undefined && statusCode < 500
-  return callers ? new HotblockError('USAGE', `the control API refused the call: ${message}`) : asHotblockError(thrown)
-}
-
-function addRoutes(app: FastifyInstance, api: NodeApi, log: Log | undefined): void {
+function addRoutes(app: ControlApp, api: NodeApi, log: Log | undefined): void {
   app.get('/status', () => api.status())
   app.get('/peers', () => api.peers())
   app.get('/metrics', async (_request, reply) => {
@@ -120,14 +99,15 @@ function addRoutes(app: FastifyInstance, api: NodeApi, log: Log | undefined): vo
       { priority },
     )
   })
-  app.post('/order', { bodyLimit: HOSTS_BODY_BYTES_MAX }, (request) => {
+  const order: Handler = (request) => {
     const { names, hosts, priority } = checked(bodies.order, request)
     return api.order(
       names.map((name) => wanted(name)),
       hosts,
       { priority },
     )
-  })
+  }
+  app.post('/order', order, { bodyLimit: HOSTS_BODY_BYTES_MAX })
   app.post('/pin', (request) => {
     const { name, pinned } = checked(bodies.pin, request)
     return api.pin(wanted(name), pinned)
@@ -155,7 +135,7 @@ export function streaming(closing: AbortSignal, log: Log | undefined): Streamed 
   }
 }
 
-function addStreams(app: FastifyInstance, api: NodeApi, stream: Streamed): void {
+function addStreams(app: ControlApp, api: NodeApi, stream: Streamed): void {
   app.post('/publish', (request, reply) => {
     const { file, name, ...options } = checked(bodies.publish, request)
     checkName(name)

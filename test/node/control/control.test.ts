@@ -237,6 +237,21 @@ test('bad names and bodies are refused before the daemon is asked', async () => 
   })
 })
 
+test('a body is JSON that says so, and no longer than it may be, however it is sent', async () => {
+  await withControl({}, async (_client, calls, home) => {
+    const start = 'POST /pin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
+    const text = `${start}Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}`
+    assert.match(await raw(home, text), /^HTTP\/1.1 400.*"USAGE".*application\/json/s)
+    const chunk = `10000\r\n${' '.repeat(0x10000)}\r\n`
+    const chunked = `${start}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}${chunk}`
+    assert.match(await raw(home, chunked), /^HTTP\/1.1 400.*"USAGE"/s)
+    const named = '{"name":"a","pinned":true}'
+    const utf8 = `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${named.length}\r\n\r\n${named}`
+    assert.match(await raw(home, start.replace('/pin', '/pin?x=1') + utf8), /^HTTP\/1.1 200/)
+    assert.is(calls.length, 1)
+  })
+})
+
 test('the socket is its owner’s alone', async () => {
   await withControl({}, async (_client, _calls, home) => {
     assert.is(statSync(socketPath(home)).mode & 0o777, 0o600)
