@@ -26,6 +26,8 @@ const ROWS_DATABASE = { name: 'rows', keyEncoding: 'binary', encoding: 'binary' 
 /** What libp2p keeps, apart from hotblock's own rows. */
 const LIBP2P_DATABASE = { name: 'libp2p', keyEncoding: 'binary', encoding: 'binary' } as const
 const DATABASES_MAX = 8
+/** Addresses that are set aside, no memory: where they end the file is mapped anew, and the map before it stays for a while. */
+const MAP_BYTES = 1024 ** 3
 /** Places of blocks, apart from all else: store/block-rows.ts has the reason. */
 export const BLOCKS_FILE = 'blocks.db'
 
@@ -56,7 +58,7 @@ export async function openStore(home: string, options: OpenOptions = {}): Promis
     await checkIndex(join(home, 'index'))
     const room = indexRoom(join(home, 'index'))
     const blockRows = await openBlockRows(join(home, 'index', BLOCKS_FILE), log, options.shortenLog)
-    const index = open({ path: join(home, 'index'), maxDbs: DATABASES_MAX, noSubdir: false })
+    const index = open({ path: join(home, 'index'), maxDbs: DATABASES_MAX, noSubdir: false, mapSize: MAP_BYTES })
     try {
       const images = new ImageRows(index.openDB<Uint8Array, Uint8Array>(IMAGES_DATABASE), room)
       const rows = new Rows(index.openDB<Uint8Array, Uint8Array>(ROWS_DATABASE), room)
