@@ -155,13 +155,14 @@ export function recordingEvents(): { told: Told; events: SessionEvents } {
   return { told, events }
 }
 
-/** A client's session with a source, over streams in memory. */
+/** A client's session with a source, over streams in memory. @param copies as serveBlocks has it */
 export async function sessionWith(
   source: BlockSource,
+  copies = false,
 ): Promise<{ session: BlockSession; told: Told; client: Stream; server: Stream; served: Promise<Error | undefined> }> {
   const [client, server] = await streamPair()
   const { told, events } = recordingEvents()
-  const served = serveBlocks(server, 'client', source).then(
+  const served = serveBlocks(server, 'client', source, copies).then(
     () => undefined,
     (error: Error) => {
       server.abort(error)

@@ -26,6 +26,30 @@ test('blocks come by their hashes, in the order of the request', async () => {
   await served
 })
 
+test('a frame that was sent is released, but not where its connection may still look at it', async () => {
+  for (const copies of [true, false]) {
+    const source = new MemorySource()
+    const hash = source.add(block(1))
+    const { openSession } = source
+    let released = 0
+    source.openSession = () => {
+      const session = openSession.call(source)!
+      const release = (): void => {
+        released++
+      }
+      const frame: typeof session.frame = async (...asked) => ({ ...(await session.frame(...asked))!, release })
+      return { ...session, frame }
+    }
+    const { session, told, served } = await sessionWith(source, copies)
+    await session.open(ROOT, undefined)
+    session.get(1, hash, Uint32Array.of(100))
+    await until(() => told.frames.length === 1, 'the frame')
+    session.close()
+    await served
+    assert.is(released, copies ? 1 : 0)
+  }
+})
+
 test('what the server lacks is said to be missing', async () => {
   const source = new MemorySource()
   const here = source.add(block(1))
