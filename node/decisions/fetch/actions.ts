@@ -40,7 +40,7 @@ export interface FetchInit {
   readonly limiter?: Limiter | undefined
   /** Until then the builder is not asked, so that peers with the same blocks can be found first; `settled` ends it. */
   readonly builderFromMs?: number
-  /** How many bytes each stands for, in a simulation of coarse frames; the bounds of what is under way are those of real ones. */
+  /** How many bytes each stands for, in a simulation of coarse frames: by how much smaller windows begin. */
   readonly grain?: number
 }
 

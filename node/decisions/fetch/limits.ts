@@ -14,8 +14,6 @@ export const WINDOW_SECONDS = 0.05
 export const PEER_REQUESTS_MAX = 16
 /** What may be under way from all peers together: bounds the memory of a fetch. */
 export const IN_FLIGHT_BYTES_MAX = 64 * 1024 * 1024
-/** Of frames that stand for many as many are under way at least: with fewer, a fetch waits for single ones. */
-export const COARSE_FRAMES_MIN = 16
 /** Open pieces looked at for each choice: the rarest of a random sample is nearly the rarest of all. */
 export const SAMPLE_PIECES = 48
 export const SCAN_PIECES_MAX = 4096

@@ -25,7 +25,6 @@ import { Demand } from './demand.ts'
 import { lateItems } from './end.ts'
 import {
   BUILDER_SPARE_MS,
-  COARSE_FRAMES_MIN,
   IN_FLIGHT_BYTES_MAX,
   LOOK_MS,
   NOTHING_MS,
@@ -56,7 +55,6 @@ export class FetchMachine {
   readonly #isLimited: boolean
   #builderFromMs: number
   #inFlightBytes = 0
-  readonly #inFlightMax: number
   readonly #windowStart: number
   #nextRequest = 1
   #closed = false
@@ -76,9 +74,7 @@ export class FetchMachine {
     this.#isLimited = init.limiter !== undefined || init.rateDownBytes !== undefined
     this.#limiter = init.limiter ?? new Bucket(init.rateDownBytes ?? Number.POSITIVE_INFINITY)
     this.#builderFromMs = init.builderFromMs ?? 0
-    const grain = init.grain ?? 1
-    this.#inFlightMax = Math.max(COARSE_FRAMES_MIN * REQUEST_BYTES_MAX, IN_FLIGHT_BYTES_MAX / grain)
-    this.#windowStart = Math.max(REQUEST_BYTES_MAX, WINDOW_BYTES_START / grain)
+    this.#windowStart = Math.max(REQUEST_BYTES_MAX, WINDOW_BYTES_START / (init.grain ?? 1))
     this.chooser = new Chooser(this.demand, { self: init.self ?? '', rack: init.rack, random: init.random })
   }
 
@@ -341,14 +337,14 @@ export class FetchMachine {
     if (peer.spareBytes < REQUEST_BYTES_MAX && peer.requests.size > 0) return false
     if (peer.requests.size >= PEER_REQUESTS_MAX) return false
     if (now < peer.busyUntil || now < peer.nothingUntil) return false
-    if (peer.role === 'builder' ? this.#inFlightBytes >= this.#inFlightMax : !this.#hasRoom) return false
+    if (peer.role === 'builder' ? this.#inFlightBytes >= IN_FLIGHT_BYTES_MAX : !this.#hasRoom) return false
     if (peer.role === 'builder' && now < this.#builderFromMs) return false
     return peer.silentMs(now) <= SILENT_HEDGE_MS && this.#limiter.waitMs(now) === 0
   }
 
   /** For the builder some is kept free: others must not keep a node from bringing in what nobody else has. */
   get #hasRoom(): boolean {
-    return this.#inFlightBytes < this.#inFlightMax - this.#windowStart
+    return this.#inFlightBytes < IN_FLIGHT_BYTES_MAX - this.#windowStart
   }
 
   #builderThroughput(): number {
