@@ -1,40 +1,16 @@
 /** The control API through its real socket: a fake daemon behind the server, the client in front of it. */
-import { existsSync, statSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import { connect, createServer, type Server } from 'node:net'
-import { join } from 'node:path'
+import { connect } from 'node:net'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { FetchProgress, NodeApi } from '../../../node/api.ts'
 import { connectControl } from '../../../node/control/client.ts'
 import { startControlServer } from '../../../node/control/server.ts'
 import { socketPath } from '../../../node/control/socket.ts'
-import { openStore } from '../../../node/store/open.ts'
 import { HotblockError } from '../../../protocols/errors.ts'
-import { leaveDeadSocket } from '../../support/dead-socket.ts'
+import { withControl } from '../../support/control.ts'
 import { rejectsCode } from '../../support/failures.ts'
-import { type Call, FETCH_PROGRESS, FETCH_REPORT, fakeApi, IMAGE_ROW, STATUS } from '../../support/fake-api.ts'
+import { FETCH_PROGRESS, FETCH_REPORT, fakeApi, IMAGE_ROW, STATUS } from '../../support/fake-api.ts'
 import { withDirectory } from '../../support/temporary.ts'
-
-type Client = ReturnType<typeof connectControl>
-
-async function withControl(
-  overrides: Partial<NodeApi>,
-  use: (client: Client, calls: Call[], home: string) => Promise<void>,
-): Promise<void> {
-  await withDirectory(async (home) => {
-    const api = fakeApi(overrides)
-    const server = await startControlServer({ home, api })
-    const client = connectControl(home)
-    try {
-      await use(client, api.calls, home)
-    } finally {
-      await client.close()
-      await server.close()
-    }
-    assert.not.ok(existsSync(server.path), 'the socket is removed')
-  })
-}
 
 const none = () => {}
 
@@ -251,139 +227,6 @@ test('a body is JSON that says so, and no longer than it may be, however it is s
     assert.is(calls.length, 1)
   })
 })
-
-test('the socket is its owner’s alone', async () => {
-  await withControl({}, async (_client, _calls, home) => {
-    assert.is(statSync(socketPath(home)).mode & 0o777, 0o600)
-  })
-})
-
-test('a living daemon keeps its socket', async () => {
-  await withControl({}, async (client, _calls, home) => {
-    await rejectsCode('DAEMON_RUNNING', startControlServer({ home, api: fakeApi() }))
-    assert.equal(await client.status(), STATUS)
-  })
-})
-
-test('a dead daemon’s socket is replaced', async () => {
-  await withDirectory(async (home) => {
-    leaveDeadSocket(socketPath(home))
-    await rejectsCode('NO_DAEMON', connectControl(home).status())
-    const server = await startControlServer({ home, api: fakeApi() })
-    const client = connectControl(home)
-    assert.equal(await client.status(), STATUS)
-    await client.close()
-    await server.close()
-  })
-})
-
-test('of daemons that start together over a dead socket one wins', async () => {
-  await withDirectory(async (home) => {
-    leaveDeadSocket(socketPath(home))
-    // As a daemon does: the home is locked before its socket is looked at.
-    const start = async () => {
-      const store = await openStore(home, { floorBytes: 0 })
-      return { store, server: await startControlServer({ home, api: fakeApi() }) }
-    }
-    const starts = await Promise.allSettled([1, 2, 3].map(start))
-    const won = starts.filter((each) => each.status === 'fulfilled')
-    assert.is(won.length, 1)
-    for (const each of starts) if (each.status === 'rejected') assert.is(each.reason.code, 'DAEMON_RUNNING')
-    const client = connectControl(home)
-    assert.equal(await client.status(), STATUS)
-    await client.close()
-    await won[0]?.value.server.close()
-    await won[0]?.value.store.close()
-  })
-})
-
-test('what is no socket is left alone', async () => {
-  await withDirectory(async (home) => {
-    await writeFile(socketPath(home), 'precious')
-    await rejectsCode('BAD_HOME', startControlServer({ home, api: fakeApi() }))
-    assert.ok(existsSync(socketPath(home)))
-  })
-})
-
-test('homes that cannot be', async () => {
-  await withDirectory(async (directory) => {
-    const file = join(directory, 'file')
-    await writeFile(file, 'x')
-    await rejectsCode('BAD_HOME', startControlServer({ home: file, api: fakeApi() }))
-    await rejectsCode('BAD_HOME', connectControl(file).status())
-    await rejectsCode('NO_DAEMON', connectControl(join(directory, 'absent')).status())
-    // 'control.sock' and a slash are 13 bytes: 94 are left for the home.
-    const longest = join(directory, 'x'.repeat(94 - directory.length - 1))
-    const server = await startControlServer({ home: longest, api: fakeApi() })
-    assert.is(server.path.length, 107)
-    await server.close()
-    const tooLong = await rejectsCode('BAD_HOME', startControlServer({ home: `${longest}x`, api: fakeApi() }))
-    assert.match(tooLong.message, /108 bytes/)
-    assert.throws(() => connectControl(`${longest}x`), /108 bytes/)
-  })
-})
-
-test('a daemon that does not answer in time', async () => {
-  const never = () => new Promise<never>(() => {})
-  await withControl({ status: never }, async (_client, _calls, home) => {
-    const client = connectControl(home, { callTimeoutMs: 50 })
-    await rejectsCode('TIMEOUT', client.status())
-    await client.close()
-  })
-})
-
-const answer = (body: string, status = '200 OK') => {
-  return `HTTP/1.1 ${status}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
-}
-
-for (const [what, bytes, short, long] of [
-  ['no JSON', answer('<html>'), 'INTERNAL', 'INTERNAL'],
-  ['a number', answer('17'), 'INTERNAL', 'INTERNAL'],
-  ['an array', answer('[]'), 'INTERNAL', 'INTERNAL'],
-  ['an object without meaning', answer('{"x":{}}\n'), undefined, 'INTERNAL'],
-  [
-    'a failure of an unknown code',
-    answer('{"error":{"code":"toString","message":"m"}}', '500 X'),
-    'INTERNAL',
-    'INTERNAL',
-  ],
-  ['a failure without a message', answer('{"error":{"code":"USAGE"}}', '500 X'), 'INTERNAL', 'INTERNAL'],
-  ['a status without a body', answer('', '500 X'), 'INTERNAL', 'INTERNAL'],
-  ['no HTTP', 'SSH-2.0-x\r\n\r\n', 'INTERNAL', 'INTERNAL'],
-  ['nothing', '', 'NO_DAEMON', 'NO_DAEMON'],
-  ['an answer that is cut off', answer('{"progress":{}}\n{"result":{}}').slice(0, -3), 'NO_DAEMON', 'NO_DAEMON'],
-  [
-    'a daemon that dies in a stream',
-    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"progress":{}}\n\r\n',
-    'NO_DAEMON',
-    'NO_DAEMON',
-  ],
-  ['a stream without an end', answer('{"progress":{}}\n'), undefined, 'NO_DAEMON'],
-] as const) {
-  test(`hostile or broken daemons: ${what}`, async () => {
-    await withDirectory(async (home) => {
-      const server = await listening(home, bytes)
-      const client = connectControl(home)
-      try {
-        if (short !== undefined) await rejectsCode(short, client.status())
-        await rejectsCode(long, client.fetch('a', {}, none, new AbortController().signal))
-      } finally {
-        await client.close()
-        await new Promise((resolve) => server.close(resolve))
-      }
-    })
-  })
-}
-
-/** A server that says `bytes` to everybody who has asked something. */
-async function listening(home: string, bytes: string): Promise<Server> {
-  const server = createServer((socket) => {
-    socket.on('error', none)
-    socket.once('data', () => socket.end(bytes))
-  })
-  await new Promise<void>((resolve) => server.listen(socketPath(home), resolve))
-  return server
-}
 
 function post(path: string, body: string): string {
   const length = Buffer.byteLength(body)
