@@ -24,8 +24,8 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   // After -- stands a command of the user's.
   const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv
   const isDaemon = own.includes('daemon')
-  if (isDaemon) (await import('./lean.ts')).startLean()
-  else if (own[2] === 'simulate') (await import('./lean.ts')).startRoomy()
+  if (isDaemon) (await import('./start-anew.ts')).startLean()
+  else if (own[2] === 'simulate') (await import('./start-anew.ts')).startRoomy()
   // Half of what a start costs is compiling; in the user's own directory, since what lies there is run. Not for a daemon, which
   // starts seldom: Node keeps all that it read there in memory, 8 MB, until the process ends.
   if (!isDaemon) enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'hotblock'))

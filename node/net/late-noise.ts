@@ -1,7 +1,7 @@
 import type { NoiseComponents } from '@chainsafe/libp2p-noise'
 import type { ConnectionEncrypter } from '@libp2p/interface'
 
-export const NOISE_PROTOCOL = '/noise'
+const NOISE_PROTOCOL = '/noise'
 
 /** Noise, loaded when the first connection wants it: where all peers know TLS, a daemon is 5 MB smaller without. */
 export function lateNoise(): (components: NoiseComponents) => ConnectionEncrypter {
