@@ -45,6 +45,10 @@ export const SLOW_FRAMES = 4
 const FRAME_MS_WEIGHT = 0.1
 /** What has waited for so long goes before what was sent least. */
 export const LATE_MS = 300
+/** A peer that waits hears so often that this node is at work, so that it does not take a long queue for silence; */
+export const ALIVE_MS = 300
+/** unless a frame has been in the making for so long: then something here stands still. */
+export const STUCK_MS = 2_000
 
 const LOW_RANK = Number.MAX_SAFE_INTEGER
 const LATE_RANK = -1
@@ -251,6 +255,17 @@ export class ServeMachine {
       this.#waits(state)
     }
     return starts
+  }
+
+  /** Whether who waits here can expect an answer: what is in the making gets done. */
+  isWorking(now: number): boolean {
+    if (this.#making === 0) return true
+    for (const sessions of [this.#served, this.#ended.values()]) {
+      for (const { active } of sessions) {
+        for (const { making, at } of active.values()) if (making && now - at >= STUCK_MS) return false
+      }
+    }
+    return true
   }
 
   /** Milliseconds until `next` may start something that waits for the upload limit; undefined if nothing does. */

@@ -14,7 +14,7 @@ import type { Clock } from '../../protocols/ports.ts'
 import { HASH_BYTES } from '../../protocols/table/constants.ts'
 import { frameLevel, LEVEL_SMALL } from '../decisions/frame-level.ts'
 import { newsDelayMs } from '../decisions/news.ts'
-import { BUSY_MS, ServeMachine } from '../decisions/serve.ts'
+import { ALIVE_MS, BUSY_MS, ServeMachine } from '../decisions/serve.ts'
 import type { Pool } from '../pool/jobs.ts'
 import type { Place, Store } from '../store/store.ts'
 import type { Traffic } from '../traffic.ts'
@@ -136,6 +136,8 @@ export class BlockServer implements BlockSource {
     const machine = this.#machine
     return {
       busyMs: BUSY_MS,
+      aliveMs: ALIVE_MS,
+      isWorking: () => machine.isWorking(this.#init.clock.now()),
       newsMs: (sinceMs) => newsDelayMs(machine.sessions, sinceMs),
       frame: (request, hashes, lengths, low = false) => {
         if (waiting.has(request)) throw new HotblockError('BAD_MESSAGE', 'the peer used a request number twice')

@@ -95,6 +95,10 @@ export interface ServeSession {
   /** A frame went out. */
   sent(request: number, wireBytes: number): void
   readonly busyMs: number
+  /** A client whose gets wait, and to which nothing is on its way, hears so often that it will be answered, */
+  readonly aliveMs: number
+  /** if it will. */
+  isWorking(): boolean
   /** For how long news of the image is gathered at present. @param sinceMs how long ago some went out last */
   newsMs(sinceMs: number): number
   close(): void
@@ -160,6 +164,8 @@ class Conversation {
   #toldAt = Number.NEGATIVE_INFINITY
   #root: CID | undefined
   #requests = 0
+  #aliveTimer: NodeJS.Timeout | undefined
+  #sentAt = Number.NEGATIVE_INFINITY
 
   constructor(
     stream: Stream,
@@ -198,6 +204,7 @@ class Conversation {
             return this.#send(encodeMessage({ t: 'busy', id: header.id, ms: 0, claimed: true, kept }))
           }
         }
+        this.#keepAlive()
         this.#frame(header.id, hashes, lengths, header.low === true).catch((error) => this.#stream.abort(error))
         return
       }
@@ -211,6 +218,7 @@ class Conversation {
 
   end(): void {
     clearTimeout(this.#haveTimer)
+    clearTimeout(this.#aliveTimer)
     for (const end of this.#ends) end()
   }
 
@@ -286,6 +294,19 @@ class Conversation {
     }, delayMs)
   }
 
+  /** As long as gets wait: news of nothing, for a client to know that it waits in a queue. */
+  #keepAlive(): void {
+    this.#aliveTimer ??= setTimeout(() => {
+      this.#aliveTimer = undefined
+      if (this.#requests === 0) return
+      const isSilent = this.#stream.writeBufferLength === 0 && performance.now() - this.#sentAt >= this.#session.aliveMs
+      if (isSilent && this.#session.isWorking()) {
+        this.#later(encodeMessage({ t: 'have', held: [], getting: [] }))
+      }
+      this.#keepAlive()
+    }, this.#session.aliveMs)
+  }
+
   /** News for a peer that does not read is dropped with the peer: nothing piles up. */
   #later(parts: Uint8Array[]): void {
     if (this.#stream.writeBufferLength > SESSION_UNSENT_BYTES_MAX) {
@@ -297,6 +318,7 @@ class Conversation {
 
   async #send(parts: Uint8Array[], release?: () => void): Promise<void> {
     const bytes = parts.reduce((sum, { byteLength }) => sum + byteLength, 0)
+    this.#sentAt = performance.now()
     const sent = writeMessage(this.#stream, parts)
     this.#taken?.gave(bytes, release)
     await sent

@@ -10,7 +10,7 @@ import {
 import type { Role } from '../../node/decisions/fetch/peer.ts'
 import { PeerBook } from '../../node/decisions/peer-book.ts'
 import { sample } from '../../node/decisions/sample.ts'
-import { BUSY_MS } from '../../node/decisions/serve.ts'
+import { ALIVE_MS, BUSY_MS } from '../../node/decisions/serve.ts'
 import { HINTS_MAX, type PeerHint } from '../../node/decisions/swarm-book.ts'
 import { HookSearch } from './hooks.ts'
 import type { VirtualNode } from './node.ts'
@@ -18,8 +18,8 @@ import type { Serving } from './server.ts'
 import { TableFetch } from './table.ts'
 import { HANDSHAKE_ROUND_TRIPS, unpackMs } from './world.ts'
 
-/** Frames in part are looked for each so many ticks; often enough for nobody to seem silent who is not. */
-const HEARD_TICKS = 3
+/** Signs of life are looked for each so many ticks: as often as those who keep others waiting give them. */
+const HEARD_TICKS = ALIVE_MS / TICK_MS
 
 interface Server {
   readonly node: VirtualNode
@@ -309,11 +309,14 @@ export class Fetcher {
     })
   }
 
-  /** Peers from which bytes came that are no whole frame yet. */
+  /** Peers from which bytes came that are no whole frame yet, or that say that this node waits in their queue. */
   #hear(now: number): void {
+    const { network } = this.#node.world.run
     for (const server of this.#servers.values()) {
-      const { sentBytes } = server.serving.connection
-      if (sentBytes !== server.seenBytes) this.#machine.peerHeard(now, server.node.name)
+      const { node, serving } = server
+      const { sentBytes } = serving.connection
+      const isTold = network.reaches(node.index, this.#node.index) && node.server.isWorking
+      if (sentBytes !== server.seenBytes || isTold) this.#machine.peerHeard(now, node.name)
       server.seenBytes = sentBytes
     }
   }

@@ -63,6 +63,16 @@ export class Server {
     return this.#machine.sessions
   }
 
+  /** It tells those who wait that they will be served. */
+  get isWorking(): boolean {
+    return !this.#isStalled && this.#machine.isWorking(this.#node.now)
+  }
+
+  get #isStalled(): boolean {
+    const { host, now } = this.#node
+    return host.fault?.kind === 'stall' && now >= host.fault.atMs
+  }
+
   /** Peers of the image that this node has heard of as a server. */
   known(): PeerHint[] {
     return this.#book.choose(this.#node.now, Number.POSITIVE_INFINITY)
@@ -124,8 +134,7 @@ export class Server {
     wishes: readonly number[],
   ): void {
     const node = this.#node
-    const { fault } = node.host
-    if (fault?.kind === 'stall' && node.now >= fault.atMs) return
+    if (this.#isStalled) return
     const serving = this.#byClient.get(client)
     if (serving === undefined || node.gone) return
     const kept = this.#spread.grant(node.now, client.name, claims, wishes)

@@ -37,6 +37,18 @@ test('a flash crowd: near the bound, all at about the same time, and the builder
   assert.ok(copiesOf(cluster, run) <= 1.3, `${copiesOf(cluster, run)} copies`)
 })
 
+test('on slow links nobody takes those who keep them waiting for dead', () => {
+  const rates = { up: '4 Mbit/s', down: '4 Mbit/s' }
+  const groups = [{ name: 'node', nodes: 12 }]
+  const { cluster, run } = played({ image: { size: '50 MB' }, network: rates, groups, untilSeconds: 1000 })
+  assert.is(
+    run.hosts.reduce((sum, { droppedPeers }) => sum + droppedPeers, 0),
+    0,
+  )
+  assert.ok(makespanOf(cluster, run) <= 1.7 * (50e6 / 5e5), `${makespanOf(cluster, run)} s`)
+  assert.ok(copiesOf(cluster, run) <= 1.5, `${copiesOf(cluster, run)} copies`)
+})
+
 test('racks behind thin uplinks are served alike', () => {
   const network = { racks: 4, oversubscription: 4 }
   const { cluster, run } = played({ network, groups: [{ name: 'node', nodes: 48 }] })

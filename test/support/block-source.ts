@@ -44,6 +44,8 @@ export class MemorySource implements BlockSource {
   others: PeerHint[] = []
   rack: string | undefined
   busy = false
+  aliveMs = 300
+  isWorking = true
   /** Frames wait for this. */
   gate: Promise<void> = Promise.resolve()
 
@@ -74,6 +76,8 @@ export class MemorySource implements BlockSource {
     this.sessions++
     return {
       busyMs: 70,
+      aliveMs: this.aliveMs,
+      isWorking: () => this.isWorking,
       newsMs: () => 50,
       frame: async (_request, hashes, lengths) => {
         await this.gate

@@ -125,6 +125,8 @@ export class LyingSource implements BlockSource {
   openSession(): ServeSession {
     return {
       busyMs: 100,
+      aliveMs: 100,
+      isWorking: () => false,
       newsMs: () => 50,
       frame: (_request, _hashes, lengths) => {
         for (const length of lengths) this.askedBytes += length

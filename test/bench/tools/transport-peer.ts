@@ -50,6 +50,8 @@ async function serve(): Promise<void> {
     cancel() {},
     sent: (_, bytes) => traffic.sent('client', bytes),
     busyMs: 100,
+    aliveMs: 300,
+    isWorking: () => true,
     newsMs: () => 50,
     close() {},
   }

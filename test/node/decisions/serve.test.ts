@@ -13,6 +13,7 @@ import {
   SESSIONS_MAX,
   ServeMachine,
   SLOW_MS,
+  STUCK_MS,
   type Start,
 } from '../../../node/decisions/serve.ts'
 import { integer, withSeeds } from '../../support/seeds.ts'
@@ -39,6 +40,21 @@ function complete(machine: ServeMachine, starts: Start[], bytes = 1): void {
     machine.finished(0, session, request)
   }
 }
+
+test('who waits can expect an answer, unless a frame has been in the making for too long', () => {
+  const machine = withSessions(2, 1)
+  assert.ok(machine.isWorking(0), 'nothing was begun yet')
+  const starts = machine.next(0)
+  assert.is(starts.length, 2)
+  assert.ok(machine.isWorking(STUCK_MS - 1))
+  assert.not.ok(machine.isWorking(STUCK_MS))
+  machine.made(STUCK_MS, 's0', 0, 1)
+  assert.not.ok(machine.isWorking(STUCK_MS), 'the other one is still in the making')
+  machine.closed('s1')
+  assert.not.ok(machine.isWorking(STUCK_MS), 'also when nobody waits for it any more')
+  machine.made(STUCK_MS, 's1', 0, 1)
+  assert.ok(machine.isWorking(STUCK_MS), 'on its way it may take as long as the link needs')
+})
 
 test('sessions take turns of a few frames, whoever asked first', () => {
   const machine = withSessions(3, 4)

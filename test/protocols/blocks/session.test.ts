@@ -1,4 +1,5 @@
 /** Client and server of the block exchange, over streams in memory. */
+import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { getBit, newBits, setBit } from '../../../protocols/bits.ts'
@@ -80,6 +81,33 @@ test('every byte on the wire is counted, and is a sign of life', async () => {
   assert.is(told.frames[0]!.wireBytes, wire)
   assert.is(told.heardBytes, session.receivedBytes)
   assert.equal(source.sentFrames, [{ request: 1, wireBytes: wire }])
+  session.close()
+})
+
+test('a client whose request waits hears that the server is at work, as long as it is', async () => {
+  const source = new MemorySource()
+  source.aliveMs = 10
+  const gate = Promise.withResolvers<void>()
+  source.gate = gate.promise
+  const { session, told } = await sessionWith(source)
+  await session.open(ROOT, 5)
+  const afterOpen = told.heardBytes
+  await pause(50)
+  assert.is(told.heardBytes, afterOpen, 'nobody waits')
+  session.get(1, source.add(block(1)), Uint32Array.of(100))
+  await until(() => told.heardBytes > afterOpen, 'a sign of life')
+  assert.equal(told.have, [], 'it is no news')
+  source.isWorking = false
+  await pause(50)
+  const whenStuck = told.heardBytes
+  await pause(50)
+  assert.is(told.heardBytes, whenStuck)
+  gate.resolve()
+  await until(() => told.frames.length === 1, 'the frame')
+  const afterFrame = told.heardBytes
+  source.isWorking = true
+  await pause(50)
+  assert.is(told.heardBytes, afterFrame, 'nobody waits any more')
   session.close()
 })
 
