@@ -14,7 +14,7 @@ import { index } from './works/index-of-blocks.ts'
 import { local } from './works/local.ts'
 import { memory } from './works/memory.ts'
 import { transport } from './works/transport.ts'
-import type { Work } from './works/work.ts'
+import type { Pair, Work } from './works/work.ts'
 
 export const WORKS: readonly Work[] = [hash, delta, cold, swarm, local, transport, advertise, memory, index, idle]
 
@@ -23,6 +23,7 @@ export interface CompareOptions {
   readonly works: readonly string[]
   readonly first: string
   readonly second: string
+  readonly others: readonly Pair[]
   readonly runs: number
   readonly quick: boolean
   /** Where the figures go as JSON. */
@@ -31,17 +32,17 @@ export interface CompareOptions {
 
 /** Prints each work's tables as soon as it is done. */
 export async function runComparison(options: CompareOptions, style: Style, say: (text: string) => void): Promise<void> {
-  const { works, first, second, runs, quick, json } = options
+  const { works, json, ...about } = options
   const results: WorkResult[] = []
   for (const work of WORKS.filter(({ name }) => works.length === 0 || works.includes(name))) {
     say(`${work.name}: ${work.what}`)
-    const result = await withDirectory((directory) => work.run({ directory, first, second, runs, quick, say }))
+    const result = await withDirectory((directory) => work.run({ directory, ...about, say }))
     results.push(result)
     console.log(`\n${style.bold(`${work.name}: ${work.what}`)}\n`)
     if (result.rows.length > 0) console.log(`${printRows(result.rows, style)}\n`)
     console.log(printChecks(result.checks, style))
     const machine = { cpus: cpus().length, model: cpus()[0]?.model, memoryBytes: totalmem() }
-    if (json !== undefined) await writeFile(json, toJson(results, { first, second, quick, machine }))
+    if (json !== undefined) await writeFile(json, toJson(results, { ...about, machine }))
   }
   console.log(`
   time       from the call until the bytes are on the disk (fsync, for every tool); every copy was compared with its original

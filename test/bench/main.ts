@@ -23,12 +23,13 @@ import { ROOT } from '../support/sources.ts'
 import { withDirectory } from '../support/temporary.ts'
 import { benchBuilder } from './builder.ts'
 import { runComparison, WORKS } from './compare.ts'
-import { debianPair } from './debian.ts'
+import { debianPair, debians } from './debian.ts'
 import { benchGrowth, printGrowth } from './growth.ts'
 import { benchOrders } from './orders.ts'
 import { benchScale } from './scale.ts'
 import { benchSlurm } from './slurm.ts'
 import { benchTransfer } from './transfer.ts'
+import type { Pair } from './works/work.ts'
 
 /** Rounds of each measurement, where nothing else is said. */
 const RUNS = 3
@@ -129,11 +130,20 @@ async function compareTools(): Promise<number> {
   }
   await build()
   const runs = values.runs === undefined ? (quick ? 1 : RUNS) : count(values.runs)
-  const run = ([a, b]: readonly string[]): Promise<void> =>
-    runComparison({ works, first: resolve(a!), second: resolve(b!), runs, quick, json }, style, say)
+  const run = ([a, b]: readonly string[], others: readonly Pair[] = []): Promise<void> =>
+    runComparison({ works, first: resolve(a!), second: resolve(b!), others, runs, quick, json }, style, say)
   if (first !== undefined && second !== undefined) await run([first, second])
   else if (quick) await withDirectory(async (directory) => run(await makeDemoImages(directory, say, QUICK_IMAGE_BYTES)))
-  else await run(await debianPair(join(ROOT, '.bench'), say))
+  else {
+    const { base, worker, web } = await debians(join(ROOT, '.bench'), say)
+    await run(
+      [base.image, worker.image],
+      [
+        { name: 'web server', first: base.image, second: web.image },
+        { name: 'tar', first: base.tar, second: worker.tar },
+      ],
+    )
+  }
   return 0
 }
 

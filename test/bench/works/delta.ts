@@ -1,5 +1,5 @@
 import { fetchOn } from '../../support/nodes.ts'
-import { type Check, ratioCheck } from '../rows.ts'
+import { type Check, type Row, ratioCheck } from '../rows.ts'
 import { withCasync } from '../tools/casync.ts'
 import { withHotblock } from '../tools/hotblock.ts'
 import { withRsync } from '../tools/rsync.ts'
@@ -22,16 +22,22 @@ export const delta: Work = {
       limit: WIRE_MB_MOST,
       bound: 'most',
     }
-    return {
-      rows,
-      checks: [
-        moved,
-        ...ratioCheck(rows, 'hotblock', 'rsync', 1 / 5),
-        ...ratioCheck(rows, 'hotblock', 'casync', 1 / 7),
-        ...ratioCheck(rows, 'hotblock', 'zsync', 1 / 7),
-      ],
+    const checks = [moved, ...timeChecks(rows)]
+    for (const { name, first, second } of bench.others) {
+      const more = await compare(`delta, ${name}`, tools({ ...bench, first, second }), bench)
+      rows.push(...more)
+      checks.push(...timeChecks(more))
     }
+    return { rows, checks }
   },
+}
+
+function timeChecks(rows: readonly Row[]): Check[] {
+  return [
+    ...ratioCheck(rows, 'hotblock', 'rsync', 1 / 5),
+    ...ratioCheck(rows, 'hotblock', 'casync', 1 / 7),
+    ...ratioCheck(rows, 'hotblock', 'zsync', 1 / 7),
+  ]
 }
 
 function tools({ directory, first, second }: Bench): Tool[] {

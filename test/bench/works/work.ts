@@ -3,6 +3,13 @@ import { alternately, type Contender, type Row, type WorkResult } from '../rows.
 import { haveAll } from '../tools/programs.ts'
 import type { Sample } from '../tree.ts'
 
+/** Two images, of which the second is wanted where the first is. */
+export interface Pair {
+  readonly name: string
+  readonly first: string
+  readonly second: string
+}
+
 export interface Bench {
   /** For everything that is made meanwhile; on a disk. */
   readonly directory: string
@@ -10,6 +17,8 @@ export interface Bench {
   readonly first: string
   /** What is wanted. */
   readonly second: string
+  /** More of the same kind: another image, and archives. */
+  readonly others: readonly Pair[]
   readonly runs: number
   /** Smaller and fewer of everything. */
   readonly quick: boolean
