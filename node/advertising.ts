@@ -1,4 +1,5 @@
 import type { Discovery } from '../protocols/discovery/discovery.ts'
+import { rackKey } from '../protocols/discovery/rack-key.ts'
 import type { Log } from '../protocols/ports.ts'
 import { advertiseChange, keysToAdvertise } from './decisions/advertise.ts'
 import type { Store } from './store/store.ts'
@@ -11,16 +12,19 @@ export class Advertising {
   readonly #store: Store
   readonly #discovery: Discovery
   readonly #hookBits: number
+  readonly #rack: string | undefined
   readonly #log: Log
   #advertised = new Map<string, Uint8Array>()
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
   #closed = false
 
-  constructor(init: { store: Store; discovery: Discovery; hookBits: number; log: Log }) {
+  /** @param init.rack where this node stands, if it knows */
+  constructor(init: { store: Store; discovery: Discovery; hookBits: number; rack?: string | undefined; log: Log }) {
     this.#store = init.store
     this.#discovery = init.discovery
     this.#hookBits = init.hookBits
+    this.#rack = init.rack
     this.#log = init.log
   }
 
@@ -53,7 +57,11 @@ export class Advertising {
 
   async #update(): Promise<void> {
     if (this.#closed) return
-    const images = this.#store.images().map(({ root }) => ({ key: root.multihash.digest, serves: true }))
+    const images = this.#store.images().flatMap(({ root }) => {
+      const { digest } = root.multihash
+      const keys = this.#rack === undefined ? [digest] : [digest, rackKey(digest, this.#rack)]
+      return keys.map((key) => ({ key, serves: true }))
+    })
     const wanted = keysToAdvertise(images, this.#store.blocks.sampled(this.#hookBits))
     const { advertise, withdraw } = advertiseChange(this.#advertised, wanted)
     this.#advertised = wanted

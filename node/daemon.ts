@@ -184,7 +184,7 @@ async function start(init: DaemonInit, undo: (() => unknown)[], stopAll: () => P
     connections: () => libp2p.getPeers().length,
     log,
   })
-  const advertising = new Advertising({ store, discovery, hookBits, log })
+  const advertising = new Advertising({ store, discovery, hookBits, rack, log })
   undo.push(() => advertising.close())
   const changed = (): void => advertising.changed()
   const mesh = libp2pMesh(libp2p, discovery)

@@ -4,7 +4,7 @@
 export const ADVERTISED_KEYS_MAX = 50_000
 
 export interface AdvertisedImage {
-  /** Digest of the root: the key under which holders of the image are found. */
+  /** Under which holders of the image are found: the digest of its root, or the key of those in this node's rack. */
   readonly key: Uint8Array
   /** Being fetched, or complete: either can serve. */
   readonly serves: boolean

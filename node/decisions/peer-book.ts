@@ -14,6 +14,10 @@ export const DIALS_MAX = 8
 /** Of a node that knows its rack: sessions with peers of the same rack while there are others to be had, and with others. */
 export const NEAR_SESSIONS_MAX = 16
 export const FAR_SESSIONS_MAX = 10
+/** With fewer of its own rack than this, and none left to dial, a node looks for more; ever more seldom. */
+export const NEAR_WANTED = 8
+export const NEAR_SEEK_MS_MIN = 1_000
+export const NEAR_SEEK_MS_MAX = 30_000
 /** A peer that could not be reached, or went, is tried again after this. */
 export const RETRY_MS = 5_000
 export const CANDIDATES_MAX = 512
@@ -56,6 +60,8 @@ export class PeerBook {
   /** Who was tried, the longest ago first; some of them are known no more, or again for other reasons. */
   readonly #resting: Known[] = []
   #dialing = 0
+  #nearSoughtAt: number | undefined
+  #nearSeekMs = NEAR_SEEK_MS_MIN
 
   constructor(init: PeerBookInit) {
     this.#init = init
@@ -77,7 +83,7 @@ export class PeerBook {
       if (peer === this.#init.self || this.#banned.has(peer)) continue
       const known = this.#known.get(peer)
       if (known === undefined) {
-        if (this.#known.size >= CANDIDATES_MAX) continue
+        if (this.#known.size >= CANDIDATES_MAX && !this.#makesRoomFor(candidate)) continue
         const fresh: Known = {
           candidate,
           triedAt: Number.NEGATIVE_INFINITY,
@@ -119,6 +125,16 @@ export class PeerBook {
     draw('near', () => hasRoom() && counts.near < NEAR_SESSIONS_MAX)
     draw('far', () => hasRoom() && counts.builder + counts.far < farMax)
     return chosen
+  }
+
+  /** Whether peers of this node's rack are to be looked for now; to be asked now and then, and done then. */
+  seeksNear(now: number): boolean {
+    if (this.#init.rack === undefined || this.#counts.near + this.#ready.near.length >= NEAR_WANTED) return false
+    this.#nearSoughtAt ??= now
+    if (now - this.#nearSoughtAt < this.#nearSeekMs) return false
+    this.#nearSoughtAt = now
+    this.#nearSeekMs = Math.min(NEAR_SEEK_MS_MAX, 2 * this.#nearSeekMs)
+    return true
   }
 
   /** @param rack where the peer itself says that it stands */
@@ -168,6 +184,15 @@ export class PeerBook {
       this.#makeReady(known)
     }
     if (rested > 0) this.#resting.splice(0, rested)
+  }
+
+  /** Of a large swarm a node hears of far more peers than of those in its own rack, which are worth more to it. */
+  #makesRoomFor(candidate: Candidate): boolean {
+    const far = this.#ready.far.at(-1)
+    if (far === undefined || !this.isNear(candidate)) return false
+    this.#unready(far)
+    this.#known.delete(far.candidate.peer)
+    return true
   }
 
   #placeOf({ candidate }: Known): Place {

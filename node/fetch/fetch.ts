@@ -288,6 +288,7 @@ export class ImageFetch {
 
   #watch(): void {
     this.#sessions.fill()
+    if (this.#sessions.seeksNear) void this.#search.seekNear()
     // Nothing comes while it stands back, and that is nobody's failure.
     if (this.#manners.standsBack?.(this.#deps.clock.now())) this.#moved()
     if (this.#phase !== 'cold' || this.#deps.clock.now() - this.#progressAt < PROGRESS_MS) return

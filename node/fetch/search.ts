@@ -1,6 +1,8 @@
+import { rackKey } from '../../protocols/discovery/rack-key.ts'
 import { hookKeys } from '../../protocols/table/sample.ts'
 import type { Table } from '../../protocols/table/table.ts'
 import { chooseHookPeers, HOOK_DIALS_MS, HOOK_PROVIDERS_MAX, hooksToLookUp } from '../decisions/hook-peers.ts'
+import type { Candidate } from '../decisions/peer-book.ts'
 import { type ColdFetch, stalled } from './cold.ts'
 import type { FetchDeps, FetchTarget } from './ports.ts'
 import type { OpenPeer, Sessions } from './sessions.ts'
@@ -11,6 +13,12 @@ const FIRST_PEER_LOOK_MS = 200
 const PROVIDERS_MAX = 20
 const FIND_TIMEOUT_MS = 3_000
 const DIALLED_LOOK_MS = 50
+
+/** A key of the DHT, and where those who advertise it stand, as they say with it. */
+interface Sought {
+  readonly key: Uint8Array
+  readonly rack?: string
+}
 
 /** Finds the peers of one fetch: those of the image, and those that have its blocks in other images. */
 export class PeerSearch {
@@ -46,18 +54,37 @@ export class PeerSearch {
 
   /** Looks for peers that hold or fetch the image. */
   async seek(): Promise<void> {
-    if (this.#seeking) return
+    const { root } = this.#target
+    const known = this.#deps.server.swarms.peers(root)
+    this.#sessions.add(known.map(({ id, ...hint }) => ({ peer: id, ...hint, role: 'swarm' })))
+    await this.#seek([{ key: root.multihash.digest }, ...this.#near()])
+  }
+
+  /** Looks for those of them that stand in this node's rack. */
+  async seekNear(): Promise<void> {
+    await this.#seek(this.#near())
+  }
+
+  #near(): Sought[] {
+    const { rack } = this.#deps
+    return rack === undefined ? [] : [{ key: rackKey(this.#target.root.multihash.digest, rack), rack }]
+  }
+
+  async #seek(sought: readonly Sought[]): Promise<void> {
+    if (this.#seeking || sought.length === 0) return
     this.#seeking = true
-    const { root, name, builder } = this.#target
+    const { name, builder } = this.#target
     try {
-      const known = this.#deps.server.swarms.peers(root)
-      this.#sessions.add(known.map(({ id, ...hint }) => ({ peer: id, ...hint, role: 'swarm' })))
-      const signal = AbortSignal.timeout(FIND_TIMEOUT_MS)
-      const [found] = await this.#deps.mesh.find([root.multihash.digest], PROVIDERS_MAX, signal)
-      const providers = found?.providers ?? []
-      this.#deps.log.debug({ name, providers: providers.length }, 'looked for peers')
-      const roleOf = (peer: string) => (peer === builder ? 'builder' : 'swarm')
-      this.#sessions.add(providers.map(({ peer, addresses }) => ({ peer, addresses, role: roleOf(peer) })))
+      const keys = sought.map(({ key }) => key)
+      const found = await this.#deps.mesh.find(keys, PROVIDERS_MAX, AbortSignal.timeout(FIND_TIMEOUT_MS))
+      const candidates = found.flatMap(({ providers }, i) => {
+        const rack = sought[i]?.rack
+        return providers.map(({ peer, addresses }): Candidate => {
+          return { peer, addresses, role: peer === builder ? 'builder' : 'swarm', rack }
+        })
+      })
+      this.#deps.log.debug({ name, providers: candidates.length }, 'looked for peers')
+      this.#sessions.add(candidates)
     } catch (error) {
       this.#deps.log.debug({ name, error: (error as Error).message }, 'found no peers')
     } finally {

@@ -87,6 +87,11 @@ export class Sessions {
     this.fill()
   }
 
+  /** Whether more peers of this node's rack are to be looked for now. */
+  get seeksNear(): boolean {
+    return this.#book.seeksNear(this.#deps.clock.now())
+  }
+
   /** Dials more candidates, if there is room for them. */
   fill(): void {
     if (this.#abort.signal.aborted) return

@@ -34,7 +34,7 @@ export class MemoryNode {
   readonly inbound = new Set<Stream>()
   readonly #mesh: MemoryMesh
 
-  constructor(mesh: MemoryMesh, name: string, store: Store) {
+  constructor(mesh: MemoryMesh, name: string, store: Store, rack: string | undefined) {
     const clock = systemClock
     const random = seededRandom(name.length)
     const pool = inlinePool()
@@ -43,7 +43,7 @@ export class MemoryNode {
     this.name = name
     this.store = store
     this.offenders = new OffenderList(clock, silentLog)
-    this.server = new BlockServer({ store, pool, clock, random, addressesOf: async () => ['/memory'], traffic })
+    this.server = new BlockServer({ store, pool, clock, random, rack, addressesOf: async () => ['/memory'], traffic })
     this.source = this.server
     this.deps = {
       store,
@@ -60,6 +60,7 @@ export class MemoryNode {
       traffic,
       hookBits: HOOK_BITS,
       rateDownBytes: undefined,
+      rack,
       self: name,
     }
     this.fetches = new Fetches(this.deps, () => {})
@@ -94,9 +95,9 @@ export class MemoryMesh {
     this.#directory = directory
   }
 
-  async node(name: string): Promise<MemoryNode> {
+  async node(name: string, rack?: string): Promise<MemoryNode> {
     const store = await openStore(join(this.#directory, name), { floorBytes: 0 })
-    const node = new MemoryNode(this, name, store)
+    const node = new MemoryNode(this, name, store, rack)
     this.#nodes.set(name, node)
     return node
   }

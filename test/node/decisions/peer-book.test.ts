@@ -6,7 +6,10 @@ import {
   type Candidate,
   DIALS_MAX,
   FAR_SESSIONS_MAX,
+  NEAR_SEEK_MS_MAX,
+  NEAR_SEEK_MS_MIN,
   NEAR_SESSIONS_MAX,
+  NEAR_WANTED,
   PeerBook,
   RETRY_MS,
   SESSIONS_MAX,
@@ -102,6 +105,37 @@ test('who could not be reached is tried again, not at once; who sent wrong bytes
     peers.next(100 * RETRY_MS).map(({ peer }) => peer),
     ['p2'],
   )
+})
+
+test('of a large swarm a node still hears of the peers in its own rack', () => {
+  const peers = book('mine')
+  peers.add([...Array(CANDIDATES_MAX).keys()].map((i) => candidate(i, 'other')))
+  openAll(peers)
+  peers.add([candidate(CANDIDATES_MAX, 'mine'), candidate(CANDIDATES_MAX + 1, 'other')])
+  assert.equal(openAll(peers), [`p${CANDIDATES_MAX}`])
+  assert.is(peers.get(`p${CANDIDATES_MAX + 1}`), undefined, 'others find no room')
+  const known = [...Array(CANDIDATES_MAX).keys()].filter((i) => peers.get(`p${i}`) !== undefined)
+  assert.is(known.length, CANDIDATES_MAX - 1, 'one of another rack made room')
+})
+
+test('peers of the own rack are looked for until there are enough, ever more seldom', () => {
+  const peers = book('mine')
+  let now = 0
+  const sought: number[] = []
+  for (; now <= 100_000; now += 500) if (peers.seeksNear(now)) sought.push(now)
+  assert.equal(
+    sought.slice(0, 4),
+    [1, 3, 7, 15].map((times) => times * NEAR_SEEK_MS_MIN),
+  )
+  assert.is(sought.at(-1)! - sought.at(-2)!, NEAR_SEEK_MS_MAX)
+  peers.add([...Array(NEAR_WANTED).keys()].map((i) => candidate(i, 'mine')))
+  now += NEAR_SEEK_MS_MAX
+  assert.not.ok(peers.seeksNear(now), 'there are enough to be dialled')
+  openAll(peers, now)
+  assert.not.ok(peers.seeksNear(now), 'there are enough sessions')
+  peers.ended('p0', now)
+  assert.ok(peers.seeksNear(now))
+  assert.not.ok(book().seeksNear(NEAR_SEEK_MS_MAX), 'who does not know its rack has nobody to look for')
 })
 
 test('candidates are bounded; a peer’s addresses and rack are kept up to date', () => {
