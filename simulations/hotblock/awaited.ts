@@ -2,6 +2,22 @@
  * Items that a node passes on while they still come to it. A coarse frame stands for many: the first of them can be passed
  * on long before the last is there, and the last of them follows when it has come.
  */
+import type { VirtualNode } from './node.ts'
+
+/**
+ * Whether the node has the item, or passes on what still comes to it; nothing comes from nowhere or by way of the client
+ * itself, as it would where a sender went and its receivers ask each other.
+ */
+export function canPassOn(node: VirtualNode, item: number, client: VirtualNode): boolean {
+  if (!node.holding.offers(item)) return false
+  const seen = new Set([client])
+  for (let at: VirtualNode | undefined = node; at !== undefined; at = at.fetcher?.sourceOf(item)) {
+    if (at.holding.has(item)) return true
+    if (at.gone || seen.has(at)) return false
+    seen.add(at)
+  }
+  return false
+}
 
 export class Awaited {
   readonly #runs = new Map<number, (() => void)[]>()

@@ -1,5 +1,5 @@
 /** The fetching side of a virtual node. */
-import { builderGraceMs, DIAL_TIMEOUT_MS, TICK_MS, WATCH_MS } from '../../node/decisions/fetch/limits.ts'
+import { builderGraceMs, TICK_MS, WATCH_MS } from '../../node/decisions/fetch/limits.ts'
 import {
   type FetchAction,
   FetchMachine,
@@ -12,14 +12,19 @@ import { PeerBook } from '../../node/decisions/peer-book.ts'
 import { sample } from '../../node/decisions/sample.ts'
 import { ALIVE_MS, BUSY_MS } from '../../node/decisions/serve.ts'
 import { HINTS_MAX, type PeerHint } from '../../node/decisions/swarm-book.ts'
+import { type Answer, dial } from './dial.ts'
 import { HookSearch } from './hooks.ts'
 import type { VirtualNode } from './node.ts'
+import { Requests } from './requests.ts'
 import type { Serving } from './server.ts'
 import { TableFetch } from './table.ts'
-import { HANDSHAKE_ROUND_TRIPS, unpackMs } from './world.ts'
+import { unpackMs } from './world.ts'
 
 /** Signs of life are looked for each so many ticks: as often as those who keep others waiting give them. */
 const HEARD_TICKS = ALIVE_MS / TICK_MS
+
+/** From this grain on what a tick may decide comes so seldom that each third is enough; they were half of such a run. */
+const COARSE_GRAIN = 10
 
 interface Server {
   readonly node: VirtualNode
@@ -30,17 +35,12 @@ interface Server {
   seenBytes: number
 }
 
-interface Asked {
-  readonly server: VirtualNode
-  readonly items: readonly number[]
-}
-
 export class Fetcher {
   readonly #node: VirtualNode
   readonly #book: PeerBook
   readonly #machine: FetchMachine
   readonly #servers = new Map<string, Server>()
-  readonly #asked = new Map<number, Asked>()
+  readonly #asked: Requests
   readonly #nodeOf: (name: string) => VirtualNode
   /** Hears before it can ask: kept until the table is here. */
   readonly #early: (() => void)[] = []
@@ -53,6 +53,7 @@ export class Fetcher {
     const { world, random, host } = node
     const { image, grain } = world.run.cluster
     this.#node = node
+    this.#asked = new Requests(grain > 1)
     this.#nodeOf = (name) => world.byName.get(name)!
     this.#table = new TableFetch(node, this.#servers, () => this.#start())
     this.#hooks = new HookSearch(node, {
@@ -122,13 +123,19 @@ export class Fetcher {
     else this.#act(this.#machine.peerHolds(now, server.name, held, getting))
   }
 
+  /** Who sends the item to this node, if somebody does. */
+  sourceOf(item: number): VirtualNode | undefined {
+    const source = this.#asked.sourceOf(item)
+    return source !== undefined && this.#servers.has(source.name) ? source : undefined
+  }
+
   busy(server: VirtualNode, request: number): void {
-    this.#asked.delete(request)
+    this.#asked.dropped(request)
     if (this.active) this.#act(this.#machine.busy(this.#node.now, server.name, request, BUSY_MS))
   }
 
   claimed(server: VirtualNode, request: number, kept: readonly number[]): void {
-    this.#asked.delete(request)
+    this.#asked.dropped(request)
     if (this.active) this.#act(this.#machine.claimed(this.#node.now, server.name, request, kept))
   }
 
@@ -151,8 +158,7 @@ export class Fetcher {
 
   frame(server: VirtualNode, request: number, sent: readonly number[], bytes: number, wireBytes: number): void {
     const { ledger, clock } = this.#node.world.run
-    const asked = this.#asked.get(request)
-    this.#asked.delete(request)
+    const asked = this.#asked.answered(request)
     if (asked === undefined || !this.active) {
       ledger.lost(bytes)
       return
@@ -169,6 +175,7 @@ export class Fetcher {
         })
       }
       this.#keep(server, asked.items, outcome, bytes)
+      this.#asked.ended(asked)
       this.#act(this.#machine.delivered(this.#node.now, server.name, request, outcome, wireBytes))
     })
   }
@@ -180,6 +187,17 @@ export class Fetcher {
     registry.find(this.#node.name, (peers) => {
       this.heardOf(peers.map((id) => ({ id, addresses: [] })))
     })
+    this.#seekNear()
+  }
+
+  #seekNear(): void {
+    const { world, name, rack } = this.#node
+    if (rack === undefined) return
+    world.registry.findNear(name, rack, (peers) => {
+      if (!this.active) return
+      this.#book.add(peers.map((peer) => this.#nodeOf(peer).candidateWith(rack)))
+      this.#fill()
+    })
   }
 
   #fill(): void {
@@ -188,59 +206,30 @@ export class Fetcher {
   }
 
   #dial(server: VirtualNode): void {
-    const node = this.#node
-    const { clock, network } = node.world.run
-    let answered = false
-    const failed = (): void => {
-      if (answered) return
-      answered = true
-      this.#book.ended(server.name, node.now)
-      this.#hooks.gone(server)
-      this.#fill()
-    }
-    clock.after(DIAL_TIMEOUT_MS, failed)
-    // A handshake of TCP and Noise, then the question.
-    const roundTripMs = 2 * network.latencyMs(node.index, server.index)
-    clock.after(HANDSHAKE_ROUND_TRIPS * roundTripMs, () => {
-      if (!network.reaches(node.index, server.index) && server.gone) return failed()
-      node.tell(server, () =>
-        this.#opened(
-          server,
-          () => answered || !this.active,
-          failed,
-          () => {
-            answered = true
-          },
-        ),
-      )
+    dial(this.#node, server, {
+      isActive: () => this.active,
+      failed: () => {
+        this.#book.ended(server.name, this.#node.now)
+        this.#hooks.gone(server)
+        this.#fill()
+      },
+      heardOf: (hints) => this.heardOf(hints),
+      opened: (answer) => this.#opened(server, answer),
     })
   }
 
-  /** At the server: its answer goes back. */
-  #opened(server: VirtualNode, late: () => boolean, failed: () => void, settle: () => void): void {
-    if (server.gone || late()) return
-    const node = this.#node
-    const { serving, hints } = server.server.open(node)
-    const holds = server.holding.all ? 'all' : server.fetcher === undefined ? 'none' : 'some'
-    const pieces = holds === 'some' ? server.holding.pieces : []
-    server.tell(node, () => {
-      if (late() || serving === undefined || serving.connection.closed) {
-        if (serving !== undefined) node.tell(server, () => server.server.left(node))
-        failed()
-        return this.heardOf(hints)
-      }
-      settle()
-      this.#book.opened(server.name, server.rack)
-      const role = this.#book.get(server.name)?.role ?? server.role
-      this.#servers.set(server.name, { node: server, role, serving, holdsAll: holds === 'all', seenBytes: 0 })
-      this.#introduce(server, role)
-      this.#hooks.opened(server)
-      if (this.#hasTable) this.#meet(server, holds === 'all', pieces)
-      else {
-        this.#early.push(() => this.#meet(server, holds === 'all', pieces))
-        this.#table.ask()
-      }
-    })
+  #opened(server: VirtualNode, { serving, holds, pieces }: Answer): void {
+    this.#book.opened(server.name, server.rack)
+    const role = this.#book.get(server.name)?.role ?? server.role
+    const holdsAll = holds === 'all'
+    this.#servers.set(server.name, { node: server, role, serving, holdsAll, seenBytes: 0 })
+    this.#introduce(server, role)
+    this.#hooks.opened(server)
+    if (this.#hasTable) this.#meet(server, holdsAll, pieces)
+    else {
+      this.#early.push(() => this.#meet(server, holdsAll, pieces))
+      this.#table.ask()
+    }
   }
 
   /** Tells a peer of others. */
@@ -289,7 +278,7 @@ export class Fetcher {
       else cold.push(item)
     }
     world.run.ledger.hot(index, hotBytes)
-    world.registry.advertise(this.#node.name)
+    world.registry.advertise(this.#node.name, this.#node.rack)
     this.#node.server.note(holding.pieces, [])
     this.#act(this.#machine.want(now, cold))
     this.#act(this.#machine.close(now))
@@ -299,13 +288,15 @@ export class Fetcher {
     this.#tick()
   }
 
-  #tick(number = 1): void {
-    this.#node.world.run.clock.after(TICK_MS, () => {
+  #tick(number = HEARD_TICKS): void {
+    const { clock, cluster } = this.#node.world.run
+    const ticks = cluster.grain >= COARSE_GRAIN ? HEARD_TICKS : 1
+    clock.after(ticks * TICK_MS, () => {
       if (!this.active) return
       const { now } = this.#node
       if (number % HEARD_TICKS === 0) this.#hear(now)
       this.#act(this.#machine.tick(now))
-      this.#tick(number + 1)
+      this.#tick(number + ticks)
     })
   }
 
@@ -325,6 +316,7 @@ export class Fetcher {
     this.#node.world.run.clock.after(WATCH_MS, () => {
       if (!this.active) return
       this.#fill()
+      if (this.#book.seeksNear(this.#node.now)) this.#seekNear()
       if (!this.#hasTable) this.#table.ask()
       if (!this.#hasTable && this.#servers.size === 0) this.#seek()
       this.#watch()
@@ -356,7 +348,7 @@ export class Fetcher {
   #get({ peer, request, items, claim, told }: FetchAction & { do: 'get' }): void {
     const server = this.#servers.get(peer)?.node
     if (server === undefined) return
-    this.#asked.set(request, { server, items })
+    this.#asked.add(request, { server, items })
     const { pieces } = this.#node.world.run.cluster.image
     const named = told || claim !== undefined ? [...new Set(items.map((item) => pieces[item]!))] : []
     if (told) this.#node.server.note([], named)
@@ -365,8 +357,7 @@ export class Fetcher {
   }
 
   #cancel(request: number): void {
-    const asked = this.#asked.get(request)
-    this.#asked.delete(request)
+    const asked = this.#asked.dropped(request)
     if (asked !== undefined) this.#node.tell(asked.server, () => asked.server.server.cancel(this.#node, request))
   }
 

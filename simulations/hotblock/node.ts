@@ -66,7 +66,7 @@ export class VirtualNode {
     this.joined = true
     const { registry, run } = this.world
     if (this.holding.all || !this.host.wants) {
-      if (this.holding.all) registry.advertise(this.name)
+      if (this.holding.all) registry.advertise(this.name, this.rack)
       if (this.host.wants && !this.host.complete) run.ledger.complete(this.index, this.now)
       return
     }

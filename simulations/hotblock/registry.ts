@@ -9,6 +9,7 @@ import { HookHolders } from './hooks.ts'
 import type { VirtualNode } from './node.ts'
 
 const ROOT_KEY = 'root'
+const rackKey = (rack: string): string => `rack ${rack}`
 
 export class Registry {
   readonly #providers = createProviders()
@@ -24,15 +25,25 @@ export class Registry {
   }
 
   /** Says that the node holds or fetches the image; known after a moment. */
-  advertise(peer: string): void {
+  advertise(peer: string, rack: string | undefined): void {
+    const keys = rack === undefined ? [ROOT_KEY] : [ROOT_KEY, rackKey(rack)]
     this.#clock.after(this.#findMs, () => {
-      addProvider(this.#providers, { peer, addresses: [], keys: [ROOT_KEY] }, this.#clock.now())
+      addProvider(this.#providers, { peer, addresses: [], keys }, this.#clock.now())
     })
   }
 
   find(asker: string, found: (peers: string[]) => void): void {
+    this.#find(ROOT_KEY, asker, found)
+  }
+
+  /** Those of a rack. */
+  findNear(asker: string, rack: string, found: (peers: string[]) => void): void {
+    this.#find(rackKey(rack), asker, found)
+  }
+
+  #find(key: string, asker: string, found: (peers: string[]) => void): void {
     this.#clock.after(this.#findMs, () => {
-      const event = { key: ROOT_KEY, limit: PROVIDERS_PER_KEY_MAX, except: asker }
+      const event = { key, limit: PROVIDERS_PER_KEY_MAX, except: asker }
       found(getProviders(this.#providers, event, this.#clock.now(), this.#random).map(({ peer }) => peer))
     })
   }

@@ -5,7 +5,7 @@ import { ServeMachine } from '../../node/decisions/serve.ts'
 import { Spread } from '../../node/decisions/spread.ts'
 import { type PeerHint, SwarmBook, type Telling } from '../../node/decisions/swarm-book.ts'
 import type { Connection } from '../network/flows.ts'
-import { Awaited } from './awaited.ts'
+import { Awaited, canPassOn } from './awaited.ts'
 import type { VirtualNode } from './node.ts'
 import { AHEAD_BYTES, FRAME_OVERHEAD_BYTES, packMs } from './world.ts'
 
@@ -217,7 +217,8 @@ export class Server {
     const { ledger, network, cluster } = node.world.run
     const { key, client, connection } = serving
     const { holding } = node
-    const sent = items.every((item) => holding.offers(item)) ? items : items.filter((item) => holding.offers(item))
+    const canSend = (item: number): boolean => holding.has(item) || canPassOn(node, item, client)
+    const sent = items.every(canSend) ? items : items.filter(canSend)
     const bytes = this.#bytes(sent)
     const wireBytes = Math.ceil(bytes * cluster.image.wireRatio) + FRAME_OVERHEAD_BYTES
     this.#machine.made(node.now, key, request, wireBytes)
