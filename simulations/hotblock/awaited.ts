@@ -5,17 +5,20 @@
 import type { VirtualNode } from './node.ts'
 
 /**
- * Whether the node has the item, or passes on what still comes to it; nothing comes from nowhere or by way of the client
- * itself, as it would where a sender went and its receivers ask each other.
+ * Whether an item that is only begun here still comes. Nothing comes from nowhere, or by way of the client itself, as it
+ * would where a sender went and its receivers ask each other.
  */
 export function canPassOn(node: VirtualNode, item: number, client: VirtualNode): boolean {
-  if (!node.holding.offers(item)) return false
-  const seen = new Set([client])
-  for (let at: VirtualNode | undefined = node; at !== undefined; at = at.fetcher?.sourceOf(item)) {
-    if (at.holding.has(item)) return true
-    if (at.gone || seen.has(at)) return false
-    seen.add(at)
-  }
+  // Of a client that has never begun it nobody awaits it.
+  return !client.holding.offers(item) || comes(node, item, new Set([client]))
+}
+
+/** @param seen who is not looked at (again) */
+function comes(node: VirtualNode, item: number, seen: Set<VirtualNode>): boolean {
+  if (seen.has(node) || node.gone) return false
+  if (node.holding.has(item)) return true
+  seen.add(node)
+  for (const source of node.fetcher?.sourcesOf(item) ?? []) if (comes(source, item, seen)) return true
   return false
 }
 

@@ -40,7 +40,7 @@ export class Fetcher {
   readonly #book: PeerBook
   readonly #machine: FetchMachine
   readonly #servers = new Map<string, Server>()
-  readonly #asked: Requests
+  readonly #asked = new Requests()
   readonly #nodeOf: (name: string) => VirtualNode
   /** Hears before it can ask: kept until the table is here. */
   readonly #early: (() => void)[] = []
@@ -53,7 +53,6 @@ export class Fetcher {
     const { world, random, host } = node
     const { image, grain } = world.run.cluster
     this.#node = node
-    this.#asked = new Requests(grain > 1)
     this.#nodeOf = (name) => world.byName.get(name)!
     this.#table = new TableFetch(node, this.#servers, () => this.#start())
     this.#hooks = new HookSearch(node, {
@@ -123,10 +122,9 @@ export class Fetcher {
     else this.#act(this.#machine.peerHolds(now, server.name, held, getting))
   }
 
-  /** Who sends the item to this node, if somebody does. */
-  sourceOf(item: number): VirtualNode | undefined {
-    const source = this.#asked.sourceOf(item)
-    return source !== undefined && this.#servers.has(source.name) ? source : undefined
+  /** Who may be sending the item to this node. */
+  *sourcesOf(item: number): Generator<VirtualNode> {
+    for (const source of this.#asked.sourcesOf(item)) if (this.#servers.has(source.name)) yield source
   }
 
   busy(server: VirtualNode, request: number): void {
@@ -175,7 +173,7 @@ export class Fetcher {
         })
       }
       this.#keep(server, asked.items, outcome, bytes)
-      this.#asked.ended(asked)
+      this.#asked.unpacked(asked)
       this.#act(this.#machine.delivered(this.#node.now, server.name, request, outcome, wireBytes))
     })
   }
@@ -306,7 +304,7 @@ export class Fetcher {
     for (const server of this.#servers.values()) {
       const { node, serving } = server
       const { sentBytes } = serving.connection
-      const isTold = network.reaches(node.index, this.#node.index) && node.server.isWorking
+      const isTold = network.reaches(node.index, this.#node.index) && node.server.isWorkingFor(serving)
       if (sentBytes !== server.seenBytes || isTold) this.#machine.peerHeard(now, node.name)
       server.seenBytes = sentBytes
     }

@@ -5,16 +5,11 @@ export interface Asked {
   readonly items: readonly number[]
 }
 
-/** What a virtual node has asked for, and from whom it comes. */
+/** What a virtual node has asked for, and of whom. */
 export class Requests {
   readonly #asked = new Map<number, Asked>()
-  readonly #coming = new Map<number, VirtualNode>()
-  readonly #isCoarse: boolean
-
-  /** @param isCoarse frames stand for many: items are passed on while they come, so where they come from is kept */
-  constructor(isCoarse: boolean) {
-    this.#isCoarse = isCoarse
-  }
+  /** Answered, and not yet unpacked. */
+  readonly #unpacked = new Set<Asked>()
 
   has(request: number): boolean {
     return this.#asked.has(request)
@@ -22,30 +17,29 @@ export class Requests {
 
   add(request: number, asked: Asked): void {
     this.#asked.set(request, asked)
-    if (this.#isCoarse) for (const item of asked.items) this.#coming.set(item, asked.server)
   }
 
-  /** The answer is here; its items still come until they are unpacked and kept. */
+  /** The answer is here, to be unpacked. */
   answered(request: number): Asked | undefined {
+    const asked = this.dropped(request)
+    if (asked !== undefined) this.#unpacked.add(asked)
+    return asked
+  }
+
+  unpacked(asked: Asked): void {
+    this.#unpacked.delete(asked)
+  }
+
+  /** The request will not be answered. */
+  dropped(request: number): Asked | undefined {
     const asked = this.#asked.get(request)
     this.#asked.delete(request)
     return asked
   }
 
-  /** The items come no more: they are here, or will not be. */
-  ended({ server, items }: Asked): void {
-    for (const item of items) if (this.#coming.get(item) === server) this.#coming.delete(item)
-  }
-
-  /** The request will not be answered. */
-  dropped(request: number): Asked | undefined {
-    const asked = this.answered(request)
-    if (asked !== undefined) this.ended(asked)
-    return asked
-  }
-
-  /** Who was asked for the item last, unless that has ended. */
-  sourceOf(item: number): VirtualNode | undefined {
-    return this.#coming.get(item)
+  /** Who was asked for the item and may still send it. */
+  *sourcesOf(item: number): Generator<VirtualNode> {
+    for (const { server, items } of this.#asked.values()) if (items.includes(item)) yield server
+    for (const { server, items } of this.#unpacked) if (items.includes(item)) yield server
   }
 }

@@ -23,6 +23,8 @@ export interface Serving {
   readonly wanted: Map<number, Wanted>
   /** Bytes of blocks on their way, by request. */
   readonly onWay: Map<number, number>
+  /** Items of frames of which the first part was sent, and the rest is still to come here. */
+  readonly awaiting: Set<readonly number[]>
 }
 
 export class Server {
@@ -63,9 +65,11 @@ export class Server {
     return this.#machine.sessions
   }
 
-  /** It tells those who wait that they will be served. */
-  get isWorking(): boolean {
-    return !this.#isStalled && this.#machine.isWorking(this.#node.now)
+  /** It tells a client that waits that it will be served. */
+  isWorkingFor({ client, awaiting }: Serving): boolean {
+    if (this.#isStalled || !this.#machine.isWorking(this.#node.now)) return false
+    for (const items of awaiting) if (!items.every((item) => canPassOn(this.#node, item, client))) return false
+    return true
   }
 
   get #isStalled(): boolean {
@@ -88,7 +92,15 @@ export class Server {
       return { serving: undefined, hints }
     }
     const connection = node.world.run.network.connect(node.index, client.index)
-    const serving: Serving = { number, key, client, connection, wanted: new Map(), onWay: new Map() }
+    const serving: Serving = {
+      number,
+      key,
+      client,
+      connection,
+      wanted: new Map(),
+      onWay: new Map(),
+      awaiting: new Set(),
+    }
     this.#sessions.set(key, serving)
     this.#byNumber.set(number, serving)
     this.#byClient.set(client, serving)
@@ -217,8 +229,7 @@ export class Server {
     const { ledger, network, cluster } = node.world.run
     const { key, client, connection } = serving
     const { holding } = node
-    const canSend = (item: number): boolean => holding.has(item) || canPassOn(node, item, client)
-    const sent = items.every(canSend) ? items : items.filter(canSend)
+    const sent = items.every((item) => holding.offers(item)) ? items : items.filter((item) => holding.offers(item))
     const bytes = this.#bytes(sent)
     const wireBytes = Math.ceil(bytes * cluster.image.wireRatio) + FRAME_OVERHEAD_BYTES
     this.#machine.made(node.now, key, request, wireBytes)
@@ -244,8 +255,12 @@ export class Server {
         this.#pump()
         // What still comes to this node is at its client one frame later.
         const lacking = sent.filter((item) => !holding.has(item))
-        if (lacking.length === 0) arrived()
-        else this.awaited.wait(lacking, () => node.world.run.clock.after(firstMs, arrived))
+        if (lacking.length === 0) return arrived()
+        serving.awaiting.add(lacking)
+        this.awaited.wait(lacking, () => {
+          serving.awaiting.delete(lacking)
+          node.world.run.clock.after(firstMs, arrived)
+        })
       })
     } else this.#machine.finished(node.now, key, request)
     this.#pump()
