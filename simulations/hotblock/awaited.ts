@@ -5,12 +5,11 @@
 import type { VirtualNode } from './node.ts'
 
 /**
- * Whether an item that is only begun here still comes. Nothing comes from nowhere, or by way of the client itself, as it
+ * Whether items that are only begun here still come. Nothing comes from nowhere, or by way of the client itself, as it
  * would where a sender went and its receivers ask each other.
  */
-export function canPassOn(node: VirtualNode, item: number, client: VirtualNode): boolean {
-  // Of a client that has never begun it nobody awaits it.
-  return !client.holding.offers(item) || comes(node, item, new Set([client]))
+export function canPassOn(node: VirtualNode, items: readonly number[], client: VirtualNode): boolean {
+  return items.every((item) => comes(node, item, new Set([client])))
 }
 
 /** @param seen who is not looked at (again) */

@@ -25,6 +25,7 @@ const HEARD_TICKS = ALIVE_MS / TICK_MS
 
 /** From this grain on what a tick may decide comes so seldom that each third is enough; they were half of such a run. */
 const COARSE_GRAIN = 10
+const COARSE_TICKS = 3
 
 interface Server {
   readonly node: VirtualNode
@@ -286,13 +287,14 @@ export class Fetcher {
     this.#tick()
   }
 
-  #tick(number = HEARD_TICKS): void {
+  #tick(number = 0): void {
     const { clock, cluster } = this.#node.world.run
-    const ticks = cluster.grain >= COARSE_GRAIN ? HEARD_TICKS : 1
+    const isCoarse = cluster.grain >= COARSE_GRAIN
+    const ticks = isCoarse ? COARSE_TICKS : 1
     clock.after(ticks * TICK_MS, () => {
       if (!this.active) return
       const { now } = this.#node
-      if (number % HEARD_TICKS === 0) this.#hear(now)
+      if (number % (isCoarse ? 2 * HEARD_TICKS : HEARD_TICKS) === 0) this.#hear(now)
       this.#act(this.#machine.tick(now))
       this.#tick(number + ticks)
     })

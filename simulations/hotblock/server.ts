@@ -23,8 +23,8 @@ export interface Serving {
   readonly wanted: Map<number, Wanted>
   /** Bytes of blocks on their way, by request. */
   readonly onWay: Map<number, number>
-  /** Items of frames of which the first part was sent, and the rest is still to come here. */
-  readonly awaiting: Set<readonly number[]>
+  /** Items of frames of which the first part was sent, and the rest could only come from the client itself. */
+  readonly stuck: Set<readonly number[]>
 }
 
 export class Server {
@@ -66,10 +66,10 @@ export class Server {
   }
 
   /** It tells a client that waits that it will be served. */
-  isWorkingFor({ client, awaiting }: Serving): boolean {
+  isWorkingFor({ client, stuck }: Serving): boolean {
     if (this.#isStalled || !this.#machine.isWorking(this.#node.now)) return false
-    for (const items of awaiting) if (!items.every((item) => canPassOn(this.#node, item, client))) return false
-    return true
+    for (const items of stuck) if (canPassOn(this.#node, items, client)) stuck.delete(items)
+    return stuck.size === 0
   }
 
   get #isStalled(): boolean {
@@ -99,7 +99,7 @@ export class Server {
       connection,
       wanted: new Map(),
       onWay: new Map(),
-      awaiting: new Set(),
+      stuck: new Set(),
     }
     this.#sessions.set(key, serving)
     this.#byNumber.set(number, serving)
@@ -256,11 +256,9 @@ export class Server {
         // What still comes to this node is at its client one frame later.
         const lacking = sent.filter((item) => !holding.has(item))
         if (lacking.length === 0) return arrived()
-        serving.awaiting.add(lacking)
-        this.awaited.wait(lacking, () => {
-          serving.awaiting.delete(lacking)
-          node.world.run.clock.after(firstMs, arrived)
-        })
+        // Looked at when the last of those who would wait for each other begins to: it is enough that this one gives up.
+        if (!canPassOn(node, lacking, client)) serving.stuck.add(lacking)
+        this.awaited.wait(lacking, () => node.world.run.clock.after(firstMs, arrived))
       })
     } else this.#machine.finished(node.now, key, request)
     this.#pump()
