@@ -15,7 +15,7 @@ export const DIALS_MAX = 8
 export const NEAR_SESSIONS_MAX = 16
 export const FAR_SESSIONS_MAX = 10
 /** With fewer of its own rack than this, and none left to dial, a node looks for more; ever more seldom. */
-export const NEAR_WANTED = 8
+export const NEAR_WANTED = 14
 export const NEAR_SEEK_MS_MIN = 1_000
 export const NEAR_SEEK_MS_MAX = 30_000
 /** A peer that could not be reached, or went, is tried again after this. */

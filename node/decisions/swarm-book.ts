@@ -22,8 +22,11 @@ export const TOLD_PEERS_MAX = 64
  * serve many and others few, those whose peers serve many are the last to be done.
  */
 export const SWARM_SESSIONS = 25
-/** Of peers of its own rack so many find room in any case, as many as each has of them. */
-export const NEAR_SESSIONS = 16
+/**
+ * Of peers of its own rack so many find room in any case: two more than each opens, or who comes late finds all full, and is
+ * served by few.
+ */
+export const NEAR_SESSIONS = 18
 /**
  * And of each other rack: whoever has a session with the builder hands on what others lack, and a rack with all of the
  * builder's sessions would hand on everything.

@@ -8,9 +8,9 @@ const FRAME_BYTES = 1024 * 1024
 const NODES_SMALL = 1_500
 const FRAMES_SMALL = 900_000
 const FRAMES_LARGE = 440_000
-const FRAMES_SHARE = 1 / 50
+const FRAMES_SHARE = 1 / 100
 /** With fewer pieces than this an image's last pieces would weigh more than they do. */
-const IMAGE_FRAMES_MIN = 170
+const IMAGE_FRAMES_MIN = 95
 
 /**
  * The least grain, to a tenth, with which the run is affordable.
