@@ -238,8 +238,7 @@ export class BlockSession {
         else this.#events.busy(header.id, header.ms)
         return
       case 'have':
-        // Empty, it says that this node waits in a queue: a sign of life like any byte.
-        if (header.held.length + header.getting.length > 0) this.#events.have(header.held, header.getting)
+        this.#events.have(header.held, header.getting)
         return
       case 'peers':
         this.#events.peers(header.peers)

@@ -294,14 +294,14 @@ class Conversation {
     }, delayMs)
   }
 
-  /** As long as gets wait: news of nothing, for a client to know that it waits in a queue. */
+  /** As long as gets wait: news of nobody, for a client to know that it waits in a queue. */
   #keepAlive(): void {
     this.#aliveTimer ??= setTimeout(() => {
       this.#aliveTimer = undefined
       if (this.#requests === 0) return
       const isSilent = this.#stream.writeBufferLength === 0 && performance.now() - this.#sentAt >= this.#session.aliveMs
       if (isSilent && this.#session.isWorking()) {
-        this.#later(encodeMessage({ t: 'have', held: [], getting: [] }))
+        this.#later(encodeMessage({ t: 'peers', peers: [] }))
       }
       this.#keepAlive()
     }, this.#session.aliveMs)

@@ -91,6 +91,12 @@ export class PeerState {
     return this.items !== undefined && getBit(this.items, item)
   }
 
+  /** It was asked for the item, and has not answered. */
+  owes(item: number): boolean {
+    for (const { items } of this.requests.values()) if (items.includes(item)) return true
+    return false
+  }
+
   /** Bytes of blocks a second over the time of its deliveries: what to compare peers by. 0 before the first. */
   get throughput(): number {
     return this.#ms === 0 ? 0 : (this.#bytes / this.#ms) * 1000

@@ -207,6 +207,23 @@ test('a peer is not silent because this node stood still', () => {
   assert.equal(bench.machine.tick(bench.now), [], 'the end of the fetch is doubled, nobody is dropped')
 })
 
+test('however many peers say that they are at work and send nothing, others are asked in the end', () => {
+  const bench = new Bench(evenItems(FRAME, FRAME))
+  const names = ['a', 'b', 'c', 'd', 'e']
+  for (const name of names) bench.open(name)
+  const asked = new Map([['a', 0]])
+  for (let ms = 0; ms < 10_000; ms += TICK_MS) {
+    for (const { peer } of gets(bench.wait(TICK_MS))) {
+      assert.not.ok(asked.has(peer), 'nobody is asked twice')
+      asked.set(peer, ms)
+    }
+    for (const name of names) bench.machine.peerHeard(bench.now, name)
+  }
+  assert.is(asked.size, names.length)
+  const times = [...asked.values()]
+  assert.ok(times[2]! > 2 * times[1]! && times[3]! > times[2]!, `later and later: ${times}`)
+})
+
 test('a peer is not silent because the disk is slow', () => {
   const bench = new Bench(evenItems(FRAME, FRAME))
   const [get] = gets(bench.open('a'))
