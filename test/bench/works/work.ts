@@ -39,15 +39,27 @@ export interface Tool {
   open(use: (once: () => Promise<Sample>) => Promise<Row[]>): Promise<Row[]>
 }
 
-/** All tools that are there, in turn, on the same work. */
-export function compare(work: string, tools: readonly Tool[], { runs, say }: Bench): Promise<Row[]> {
+/** All tools that are there, in turn, on the same work; what they need is made ready side by side before. */
+export async function compare(work: string, tools: readonly Tool[], { runs, say }: Bench): Promise<Row[]> {
   const there = tools.filter(({ programs }) => haveAll(programs, (text) => say(`${work}: ${text}`)))
-  const open = (at: number, contenders: readonly Contender[]): Promise<Row[]> => {
-    const tool = there[at]
-    if (tool === undefined) return alternately(work, runs, contenders, say)
-    return tool.open((once) => open(at + 1, [...contenders, [tool.name, once]]))
+  const measured = Promise.withResolvers<Row[]>()
+  const ready = there.map(() => Promise.withResolvers<Contender>())
+  const open = there.map((tool, i) =>
+    tool.open((once) => {
+      ready[i]!.resolve([tool.name, once])
+      return measured.promise
+    }),
+  )
+  try {
+    // None of them ends before all are measured, unless it fails.
+    const failed = Promise.all(open).then(() => [])
+    const contenders = await Promise.race([Promise.all(ready.map(({ promise }) => promise)), failed])
+    measured.resolve(await alternately(work, runs, contenders, say))
+  } catch (error) {
+    measured.reject(error)
   }
-  return open(0, [])
+  await Promise.allSettled(open)
+  return measured.promise
 }
 
 /** For what needs nothing made ready. */
