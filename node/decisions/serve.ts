@@ -260,10 +260,8 @@ export class ServeMachine {
   /** Whether who waits here can expect an answer: what is in the making gets done. */
   isWorking(now: number): boolean {
     if (this.#making === 0) return true
-    for (const sessions of [this.#served, this.#ended.values()]) {
-      for (const { active } of sessions) {
-        for (const { making, at } of active.values()) if (making && now - at >= STUCK_MS) return false
-      }
+    for (const { active } of this.#served) {
+      for (const { making, at } of active.values()) if (making && now - at >= STUCK_MS) return false
     }
     return true
   }

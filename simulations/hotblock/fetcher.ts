@@ -15,7 +15,6 @@ import { HINTS_MAX, type PeerHint } from '../../node/decisions/swarm-book.ts'
 import { type Answer, dial } from './dial.ts'
 import { HookSearch } from './hooks.ts'
 import type { VirtualNode } from './node.ts'
-import { Requests } from './requests.ts'
 import type { Serving } from './server.ts'
 import { TableFetch } from './table.ts'
 import { unpackMs } from './world.ts'
@@ -36,12 +35,17 @@ interface Server {
   seenBytes: number
 }
 
+interface Asked {
+  readonly server: VirtualNode
+  readonly items: readonly number[]
+}
+
 export class Fetcher {
   readonly #node: VirtualNode
   readonly #book: PeerBook
   readonly #machine: FetchMachine
   readonly #servers = new Map<string, Server>()
-  readonly #asked = new Requests()
+  readonly #asked = new Map<number, Asked>()
   readonly #nodeOf: (name: string) => VirtualNode
   /** Hears before it can ask: kept until the table is here. */
   readonly #early: (() => void)[] = []
@@ -125,16 +129,16 @@ export class Fetcher {
 
   /** Who may be sending the item to this node. */
   *sourcesOf(item: number): Generator<VirtualNode> {
-    for (const source of this.#asked.sourcesOf(item)) if (this.#servers.has(source.name)) yield source
+    for (const peer of this.#machine.peers.values()) if (peer.owes(item)) yield this.#nodeOf(peer.id)
   }
 
   busy(server: VirtualNode, request: number): void {
-    this.#asked.dropped(request)
+    this.#asked.delete(request)
     if (this.active) this.#act(this.#machine.busy(this.#node.now, server.name, request, BUSY_MS))
   }
 
   claimed(server: VirtualNode, request: number, kept: readonly number[]): void {
-    this.#asked.dropped(request)
+    this.#asked.delete(request)
     if (this.active) this.#act(this.#machine.claimed(this.#node.now, server.name, request, kept))
   }
 
@@ -157,7 +161,8 @@ export class Fetcher {
 
   frame(server: VirtualNode, request: number, sent: readonly number[], bytes: number, wireBytes: number): void {
     const { ledger, clock } = this.#node.world.run
-    const asked = this.#asked.answered(request)
+    const asked = this.#asked.get(request)
+    this.#asked.delete(request)
     if (asked === undefined || !this.active) {
       ledger.lost(bytes)
       return
@@ -174,7 +179,6 @@ export class Fetcher {
         })
       }
       this.#keep(server, asked.items, outcome, bytes)
-      this.#asked.unpacked(asked)
       this.#act(this.#machine.delivered(this.#node.now, server.name, request, outcome, wireBytes))
     })
   }
@@ -290,11 +294,11 @@ export class Fetcher {
   #tick(number = 0): void {
     const { clock, cluster } = this.#node.world.run
     const isCoarse = cluster.grain >= COARSE_GRAIN
-    const ticks = isCoarse ? COARSE_TICKS : 1
+    const [ticks, heardTicks] = isCoarse ? [COARSE_TICKS, 2 * HEARD_TICKS] : [1, HEARD_TICKS]
     clock.after(ticks * TICK_MS, () => {
       if (!this.active) return
       const { now } = this.#node
-      if (number % (isCoarse ? 2 * HEARD_TICKS : HEARD_TICKS) === 0) this.#hear(now)
+      if (number % heardTicks === 0) this.#hear(now)
       this.#act(this.#machine.tick(now))
       this.#tick(number + ticks)
     })
@@ -306,8 +310,8 @@ export class Fetcher {
     for (const server of this.#servers.values()) {
       const { node, serving } = server
       const { sentBytes } = serving.connection
-      const isTold = network.reaches(node.index, this.#node.index) && node.server.isWorkingFor(serving)
-      if (sentBytes !== server.seenBytes || isTold) this.#machine.peerHeard(now, node.name)
+      const isTold = (): boolean => network.reaches(node.index, this.#node.index) && node.server.isWorkingFor(serving)
+      if (sentBytes !== server.seenBytes || isTold()) this.#machine.peerHeard(now, node.name)
       server.seenBytes = sentBytes
     }
   }
@@ -348,7 +352,7 @@ export class Fetcher {
   #get({ peer, request, items, claim, told }: FetchAction & { do: 'get' }): void {
     const server = this.#servers.get(peer)?.node
     if (server === undefined) return
-    this.#asked.add(request, { server, items })
+    this.#asked.set(request, { server, items })
     const { pieces } = this.#node.world.run.cluster.image
     const named = told || claim !== undefined ? [...new Set(items.map((item) => pieces[item]!))] : []
     if (told) this.#node.server.note([], named)
@@ -357,7 +361,8 @@ export class Fetcher {
   }
 
   #cancel(request: number): void {
-    const asked = this.#asked.dropped(request)
+    const asked = this.#asked.get(request)
+    this.#asked.delete(request)
     if (asked !== undefined) this.#node.tell(asked.server, () => asked.server.server.cancel(this.#node, request))
   }
 

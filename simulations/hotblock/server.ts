@@ -241,6 +241,8 @@ export class Server {
         if (client.fetcher === undefined || client.gone) ledger.lost(bytes)
         else client.fetcher.frame(node, request, sent, bytes, wireBytes)
       }
+      // Only a client that passes on what it now asks for can be the one from which this node awaits it.
+      const mayCircle = cluster.grain > 1 && sent.some((item) => client.holding.offers(item))
       const startedAt = node.now
       let firstMs = 0
       const firstBytes = cluster.grain > 1 ? Math.ceil(wireBytes / cluster.grain) : 0
@@ -257,7 +259,7 @@ export class Server {
         const lacking = sent.filter((item) => !holding.has(item))
         if (lacking.length === 0) return arrived()
         // Looked at when the last of those who would wait for each other begins to: it is enough that this one gives up.
-        if (!canPassOn(node, lacking, client)) serving.stuck.add(lacking)
+        if (mayCircle && !canPassOn(node, lacking, client)) serving.stuck.add(lacking)
         this.awaited.wait(lacking, () => node.world.run.clock.after(firstMs, arrived))
       })
     } else this.#machine.finished(node.now, key, request)
